@@ -1,0 +1,76 @@
+"""Who calls, and what they may do.
+
+In this form of the rules an account's root may do everything in its account, a rotation step's session what the
+architecture's section 7 lists, and nobody else anything.
+"""
+
+from dataclasses import dataclass
+
+from detent.model.secret import CURRENT, PENDING, StagingLabel, VersionId
+
+
+@dataclass(frozen=True, slots=True)
+class StepGrant:
+    """What one rotation step may touch: its secret, its own version, and the linked admin secret if there is one."""
+
+    secret: str  # ARN
+    token: VersionId
+    admin: str | None = None  # ARN
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller. A `grant` narrows it to one rotation step."""
+
+    account: str
+    arn: str
+    access_key_id: str
+    grant: StepGrant | None = None
+
+    @property
+    def is_root(self) -> bool:
+        """Whether this is an account's root."""
+        return self.grant is None and self.arn.endswith(":root")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request for permission. `version` is the version a write would make, label or unlabel."""
+
+    action: str  # service:Operation
+    resource: str  # an ARN, or `*`
+    account: str
+    version: VersionId | None = None
+    label: StagingLabel | None = None
+
+
+_READS = frozenset({"DescribeSecret", "GetSecretValue", "ListSecretVersionIds"})
+_ADMIN_READS = frozenset({"DescribeSecret", "GetSecretValue"})
+
+
+def may(principal: Principal, ask: Ask) -> bool:
+    """Decide. Another account's resources are never reached in this form of the rules."""
+    if principal.account != ask.account:
+        return False
+    if principal.grant is None:
+        return principal.is_root
+    return _step_may(principal.grant, ask)
+
+
+def _step_may(grant: StepGrant, ask: Ask) -> bool:
+    service, _, operation = ask.action.partition(":")
+    if service != "secretsmanager":
+        return False
+    if operation == "GetRandomPassword":
+        return True
+    if ask.resource == grant.secret:
+        return operation in _READS or _is_own_write(grant, operation, ask)
+    return ask.resource == grant.admin and operation in _ADMIN_READS
+
+
+def _is_own_write(grant: StepGrant, operation: str, ask: Ask) -> bool:
+    if ask.version != grant.token:
+        return False
+    return operation == "PutSecretValue" or (
+        operation == "UpdateSecretVersionStage" and ask.label in (CURRENT, PENDING)
+    )

@@ -1,0 +1,110 @@
+"""What a room needs from a room it may not import. `main` builds the real ones and hands them over."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from detent.model.policy import Principal
+from detent.model.secret import Secret, VersionId
+from detent.model.value import SecretValue
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def now(self) -> datetime:
+        """Give the moment as an aware UTC datetime."""
+
+
+class Transactions(Protocol):
+    """Units of work on the store, for a room that must not know the store. `Any` is the store's transaction."""
+
+    def read(self) -> AbstractContextManager[Any]:
+        """Open a snapshot that refuses to write (`ReadOnlyTransaction`). One at a time per thread."""
+
+    def submit(self, work: Callable[[Any], T]) -> "Future[T]":
+        """Run work in a write transaction; the future resolves after the commit. Work that raises leaves no trace."""
+
+    def stamp(self) -> int:
+        """Give a number that changes when any process has committed. What was cached under another one is stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCredentials:
+    """Temporary credentials of one rotation step."""
+
+    access_key_id: str
+    secret_access_key: SecretValue
+    session_token: SecretValue
+    rotation_token: SecretValue  # proves that a PutSecretValue made by another principal belongs to this step
+    expires: datetime
+
+
+class SessionIssuer(Protocol):
+    """Temporary credentials for one rotation step."""
+
+    def issue(self, secret: Secret, token: VersionId, expires: datetime) -> SessionCredentials:
+        """Make credentials limited to this step. Any issued earlier for the secret stop working at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepCall:
+    """One step of one rotation, as a rotation function is called with it."""
+
+    function: str  # ARN
+    event: Mapping[str, str]
+    credentials: SessionCredentials
+    deadline: datetime
+
+
+class FunctionCaller(Protocol):
+    """Calls rotation functions, wherever they run."""
+
+    def exists(self, function: str) -> bool:
+        """Say whether a function of this ARN can be called."""
+
+    def call(self, step: StepCall) -> None:
+        """Run one step to its end. Raises FunctionFailed with a one-line reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedCall:
+    """One call as the audit trail keeps it; no value of a secret is in it."""
+
+    moment: datetime
+    service: str  # the signing name
+    operation: str
+    region: str
+    account: str
+    request_id: str
+    peer: str
+    user_agent: str
+    principal: Principal | None  # None: the caller could not be told
+    parameters: Mapping[str, Any] | None
+    reply: Mapping[str, Any] | None
+    read_only: bool
+    error: tuple[str, str] | None = None  # code and message
+
+
+class Audit(Protocol):
+    """The record of every call and every service event. Raises OSError when a record cannot be written."""
+
+    def call(self, call: AuditedCall) -> None:
+        """Append one call; it is in the file when this returns."""
+
+    def event(
+        self, name: str, secret: Secret, version: VersionId | None, moment: datetime, error: str | None = None
+    ) -> None:
+        """Append one service event (D.10); `version` is the rotation's token, or the version deleted."""
+
+
+class Scrubber(Protocol):
+    """Keeps secret values out of texts."""
+
+    def scrub(self, secret: Secret, text: str) -> str:
+        """Give the text with every value of this secret's versions replaced."""

@@ -1,0 +1,187 @@
+"""What a secret is, and how staging labels move.
+
+Rules (API reference C.6):
+- a label is on at most one version: `labels` maps label to version id, so anything else cannot be written down;
+- once a version is current, exactly one always is: the label moves, it is never removed;
+- whenever CURRENT moves from X to Y, PREVIOUS moves to X; PREVIOUS moves in no other way by itself;
+- a new version that takes CURRENT drops PENDING from any older version: a rotation under way is abandoned by that.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import NewType
+
+from detent.model.errors import BadParameter, LimitExceeded
+from detent.model.schedule import RotationRules, Window
+
+SecretKey = NewType("SecretKey", int)  # the store's own number for a secret: never reused, never shown
+VersionId = NewType("VersionId", str)
+StagingLabel = NewType("StagingLabel", str)
+Labels = Mapping[StagingLabel, VersionId]
+
+CURRENT = StagingLabel("AWSCURRENT")
+PENDING = StagingLabel("AWSPENDING")
+PREVIOUS = StagingLabel("AWSPREVIOUS")
+
+MAX_LABELS = 20  # over all versions of a secret (I)
+MAX_TAGS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a secret. Its value is not in it."""
+
+    id: VersionId
+    created: datetime
+    keyset_id: str | None  # None: an empty placeholder, made by a rotation that has not stored its value yet
+    accessed: date | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no value was stored yet."""
+        return self.keyset_id is None
+
+
+@dataclass(frozen=True, slots=True)
+class AdminLink:
+    """The admin secret a rotation may read, recorded when a caller who may read it turned rotation on."""
+
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class RotationSettings:
+    """How a secret rotates. Kept, for display, after rotation is cancelled."""
+
+    function: str
+    rules: RotationRules | None = None
+    enabled: bool = True
+    admin: AdminLink | None = None
+    rotated: datetime | None = None  # end of the last successful rotation
+    next_window: Window | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret without its versions; `revision` rises with every save."""
+
+    key: SecretKey
+    account: str
+    region: str
+    name: str
+    arn: str
+    created: datetime
+    changed: datetime
+    description: str | None = None
+    kms_key_id: str | None = None
+    type: str | None = None
+    tags: Mapping[str, str] | None = None  # None: never tagged; empty: the last tag was removed
+    labels: Labels = field(default_factory=dict)
+    accessed: date | None = None
+    deletion: datetime | None = None  # end of the recovery window, once scheduled for deletion
+    rotation: RotationSettings | None = None  # None: never configured
+    revision: int = 0
+
+    def labels_of(self, version_id: VersionId) -> list[StagingLabel]:
+        """Give the labels on a version, sorted (a Choice of the reference: their order means nothing)."""
+        return sorted(label for label, holder in self.labels.items() if holder == version_id)
+
+    @property
+    def rotates(self) -> bool:
+        """Whether rotation is configured and on."""
+        return self.rotation is not None and self.rotation.enabled
+
+    @property
+    def pending_elsewhere(self) -> VersionId | None:
+        """The pending version of an incomplete rotation: absent when none, or when pending is the current one."""
+        pending = self.labels.get(PENDING)
+        return None if pending == self.labels.get(CURRENT) else pending
+
+    def version_written(self, version_id: VersionId, stages: Iterable[StagingLabel] | None, now: datetime) -> "Secret":
+        """Label a version whose value is being stored; `stages` None means CURRENT alone.
+
+        The first version with a value always takes CURRENT, unless it fills a rotation's placeholder.
+        """
+        wanted = {CURRENT} if stages is None else set(stages)
+        if CURRENT not in self.labels and self.labels.get(PENDING) != version_id:
+            wanted.add(CURRENT)
+        labels = dict(self.labels)
+        if CURRENT in wanted:
+            labels = _current_moved(labels, version_id)
+            if labels.get(PENDING) != version_id:
+                labels.pop(PENDING, None)
+        labels.update(dict.fromkeys(wanted, version_id))
+        return self._labelled(labels, now)
+
+    def rotation_started(self, token: VersionId, now: datetime) -> "Secret":
+        """Put PENDING on the new rotation's placeholder, from whichever version has it."""
+        return self._labelled({**self.labels, PENDING: token}, now)
+
+    def label_removed(self, label: StagingLabel, now: datetime) -> "Secret":
+        """Take a label off its version; absent already is fine. CURRENT cannot be taken off."""
+        if label == CURRENT:
+            raise BadParameter(
+                "You can only move staging label AWSCURRENT to a different secret version."
+                " It can\u2019t be completely removed."
+            )
+        return self._labelled({name: holder for name, holder in self.labels.items() if name != label}, now)
+
+    def label_moved(
+        self, label: StagingLabel, to: VersionId | None, source: VersionId | None, now: datetime
+    ) -> "Secret":
+        """Move, attach or remove one label, as UpdateSecretVersionStage does (the table in C.6)."""
+        holder = self.labels.get(label)
+        if to is None and source is None:  # the reference has no wording for this one
+            raise BadParameter("You must provide a value for MoveToVersionId, RemoveFromVersionId, or both.")
+        if to is None:
+            if holder != source:
+                raise BadParameter(f"Version stage {label} not found in version {source}")
+            return self.label_removed(label, now)
+        if source is not None and holder != source:
+            raise BadParameter(
+                f"When you move staging label {label}, if you specify RemoveFromVersionId, it must be set to the"
+                f" version that currently has the staging label {label}."
+            )
+        if source is None and holder not in (None, to):
+            raise BadParameter(
+                f"The parameter RemoveFromVersionId can't be empty. Staging label {label} is currently attached to"
+                f" version {holder}, so you must explicitly reference that version in RemoveFromVersionId."
+            )
+        if label == CURRENT:
+            return self._labelled(_current_moved(dict(self.labels), to), now)
+        return self._labelled({**self.labels, label: to}, now)
+
+    def accessed_on(self, day: date) -> "Secret":
+        """Note the day of a read."""
+        return replace(self, accessed=day)
+
+    def tagged(self, tags: Mapping[str, str], now: datetime) -> "Secret":
+        """Add tags, or overwrite them by key; the order of first appearance stays."""
+        merged = {**(self.tags or {}), **tags}
+        if len(merged) > MAX_TAGS:
+            raise LimitExceeded(f"A secret can have at most {MAX_TAGS} tags.")
+        return replace(self, tags=merged, changed=now)
+
+    def untagged(self, keys: Iterable[str], now: datetime) -> "Secret":
+        """Remove tags by key; keys that are not there are ignored."""
+        gone = set(keys)
+        kept = {key: value for key, value in (self.tags or {}).items() if key not in gone}
+        return replace(self, tags=None if self.tags is None else kept, changed=now)
+
+    def deletion_scheduled(self, now: datetime, window: timedelta) -> "Secret":
+        """Make the value unreadable until the secret is restored or the window ends."""
+        return replace(self, deletion=now + window, changed=now)
+
+    def _labelled(self, labels: Labels, now: datetime) -> "Secret":
+        if len(labels) > MAX_LABELS:
+            raise LimitExceeded(f"A secret can have at most {MAX_LABELS} staging labels over all its versions.")
+        return replace(self, labels=labels, changed=now)
+
+
+def _current_moved(labels: dict[StagingLabel, VersionId], to: VersionId) -> dict[StagingLabel, VersionId]:
+    holder = labels.get(CURRENT)
+    if holder is not None and holder != to:
+        labels[PREVIOUS] = holder
+    labels[CURRENT] = to
+    return labels
