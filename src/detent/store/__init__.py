@@ -1,0 +1,1 @@
+"""Where secrets are kept. Cannot decrypt: it knows nothing of keysets."""

@@ -1,0 +1,82 @@
+"""Bringing a store's schema up to date: numbered files, forward only, after a copy of the store is made."""
+
+import fcntl
+import importlib.resources
+import re
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+from detent.store.protocol import StoreUnusable
+from detent.store.sqlite import connect
+
+
+def migrations() -> Mapping[int, str]:
+    """Give every migration's SQL by its number, in order."""
+    folder = importlib.resources.files("detent.store.migrations")
+    found = {int(match[1]): file for file in folder.iterdir() if (match := re.match(r"(\d{4})_.*\.sql$", file.name))}
+    return {number: found[number].read_text(encoding="utf-8") for number in sorted(found)}
+
+
+def migrate(path: Path, *, to: int | None = None) -> int:
+    """Bring the store to the newest schema (or `to`), in one transaction; gives the schema it had, 0 when new.
+
+    Raises StoreUnusable, and changes nothing, when the store is no SQLite file or was made by a newer Detent.
+    """
+    steps = migrations()
+    newest = max(steps) if to is None else to
+    with path.with_suffix(".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several servers may start on one folder at once
+        require_known_schema(path)
+        found = _schema_of(path)
+        connection = connect(path)
+        try:
+            _apply(connection, path, found, {n: sql for n, sql in steps.items() if found < n <= newest})
+        finally:
+            connection.close()
+    return found
+
+
+def require_known_schema(path: Path) -> None:
+    """Raise StoreUnusable, having changed nothing, for a store that is none or was made by a newer Detent."""
+    found, newest = _schema_of(path), max(migrations())
+    if found > newest:
+        raise StoreUnusable(
+            f"the store {path} has schema {found}, this Detent knows up to {newest}: start a newer Detent"
+        )
+
+
+def _schema_of(path: Path) -> int:
+    """Read the schema's number without changing the file: a refused store stays as it was."""
+    if not path.exists():
+        return 0
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        schema: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error as error:
+        raise StoreUnusable(f"cannot read the store {path}: {error}") from None
+    finally:
+        connection.close()
+    return schema
+
+
+def _apply(connection: sqlite3.Connection, path: Path, found: int, steps: Mapping[int, str]) -> None:
+    if not steps:
+        return
+    if found:
+        _copy(connection, path.with_name(f"{path.stem}.before-schema-{max(steps)}{path.suffix}"))
+    statements = "\n".join(steps.values())
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{statements}\nPRAGMA user_version = {max(steps)};\nCOMMIT;")
+    except sqlite3.Error as error:
+        raise StoreUnusable(f"cannot bring the store {path} from schema {found} to {max(steps)}: {error}") from None
+
+
+def _copy(connection: sqlite3.Connection, target: Path) -> None:
+    """Copy the store, readable by its owner only, in the form a reader of the folder would find it."""
+    target.touch(mode=0o600)
+    copy = sqlite3.connect(target)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()

@@ -1,0 +1,1 @@
+"""Numbered .sql files, forward only."""

@@ -1,0 +1,192 @@
+"""The store's interface and its contract.
+
+A `Store` gives transactions. A read transaction is a snapshot and raises ReadOnlyTransaction from every method that
+writes. Write transactions of all processes run one after another; what one wrote is on disk before its future
+resolves. Methods that look one thing up give None when it is absent.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol, TypeVar
+
+from detent.model.policy import Principal
+from detent.model.rotation import Attempt, Rotation
+from detent.model.secret import Secret, SecretKey, Version, VersionId
+from detent.model.value import SealedValue
+
+T = TypeVar("T")
+
+
+class StoreUnusable(Exception):
+    """The store cannot be opened; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """An access key as kept: its secret sealed, its tokens as SHA-256 hashes. Temporary ones expire."""
+
+    principal: Principal
+    sealed: SealedValue
+    created: datetime
+    expires: datetime | None = None
+    session_token_hash: bytes | None = None
+    rotation_token_hash: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a list goes on: after the secret created at this moment with this name."""
+
+    created: datetime
+    name: str
+
+
+class Secrets(Protocol):
+    """Secrets, their versions and sealed values."""
+
+    def named(self, account: str, region: str, name: str) -> Secret | None:
+        """Find a secret by its exact name, scheduled for deletion or not."""
+
+    def keyed(self, key: SecretKey) -> Secret | None:
+        """Find a secret by the store's number for it."""
+
+    def page(self, account: str, region: str, after: Page | None, limit: int, *, with_deleted: bool) -> list[Secret]:
+        """List secrets by creation, then name."""
+
+    def add(self, secret: Secret) -> Secret:
+        """Keep a new secret; gives it back with its key. The name must be free."""
+
+    def save(self, secret: Secret) -> Secret:
+        """Keep a changed secret, compare-and-swap on `revision`. Raises StaleRevision."""
+
+    def erase(self, key: SecretKey) -> None:
+        """Remove a secret with its versions and rotations."""
+
+    def version(self, key: SecretKey, version_id: VersionId) -> Version | None:
+        """Find one version."""
+
+    def versions(self, key: SecretKey) -> list[Version]:
+        """List a secret's versions by creation, then id."""
+
+    def sealed(self, key: SecretKey, version_id: VersionId) -> SealedValue | None:
+        """Find a version's value; None too while the version is an empty placeholder."""
+
+    def put_version(self, key: SecretKey, version: Version, sealed: SealedValue | None) -> None:
+        """Keep a version, new or the filling of an empty one. `sealed` None makes a placeholder."""
+
+    def drop_version(self, key: SecretKey, version_id: VersionId) -> None:
+        """Remove a version; absent already is fine."""
+
+    def touch(self, secret: Secret, version_id: VersionId, day: date) -> None:
+        """Note the day of a read on the secret and on the version; the revision stays."""
+
+
+class Rotations(Protocol):
+    """Rotations, their leases and attempts. Leases are counted by the store's own clock."""
+
+    def add(self, rotation: Rotation) -> Rotation:
+        """Keep a new rotation; gives it back with its id."""
+
+    def of_token(self, key: SecretKey, token: VersionId) -> Rotation | None:
+        """Find the latest rotation with this token."""
+
+    def current(self, id: int) -> Rotation | None:  # noqa: A002 - the field's own name
+        """Read a rotation again."""
+
+    def open(self, key: SecretKey) -> list[Rotation]:
+        """List the secret's rotations that began and have not ended."""
+
+    def page(
+        self, account: str, region: str, key: SecretKey | None, before: int | None, limit: int
+    ) -> list[tuple[Secret, Rotation]]:
+        """List rotations that began, of one secret or of all, newest first, those with a smaller id than `before`."""
+
+    def replan(self, key: SecretKey, rotation: Rotation | None) -> None:
+        """Put this planned rotation in the place of the one there; None only removes it.
+
+        While a rotation is under way nothing is planned: its end plans the next.
+        """
+
+    def claim_due(self, owner: str, seconds: float, limit: int) -> list[Rotation]:
+        """Give due rotations to this owner until their lease ends; each to one caller only, under a new epoch."""
+
+    def renew(self, rotation: Rotation, seconds: float) -> bool:
+        """Prolong the lease this rotation was claimed under; False: somebody else has it now."""
+
+    def save(self, rotation: Rotation, *, release: bool) -> None:
+        """Keep what the lease's holder made of it. Raises StaleRevision when its epoch is over."""
+
+    def overrule(self, rotation: Rotation) -> None:
+        """Keep what somebody else decided, and end the lease and epoch of whoever runs it."""
+
+    def next_due(self) -> datetime | None:
+        """Give the earliest moment at which `claim_due` may find something."""
+
+    def record(self, rotation: Rotation, attempt: Attempt) -> None:
+        """Keep one attempt."""
+
+    def attempts(self, rotation_id: int) -> list[Attempt]:
+        """List a rotation's attempts in the order they were made."""
+
+
+class AccessKeys(Protocol):
+    """Access keys, lasting and temporary."""
+
+    def find(self, access_key_id: str) -> AccessKey | None:
+        """Find a key, expired or not."""
+
+    def add(self, key: AccessKey) -> None:
+        """Keep a new key."""
+
+    def of_rotation_token(self, token_hash: bytes) -> AccessKey | None:
+        """Find the step session that was issued with this rotation token."""
+
+    def drop_sessions(self, secret_arn: str, expired: datetime) -> None:
+        """Remove every step session of a secret, and all that expired before the moment."""
+
+
+class Tx(Protocol):
+    """One unit of work."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """Secrets and versions."""
+
+    @property
+    def rotations(self) -> Rotations:
+        """Rotations and attempts."""
+
+    @property
+    def access_keys(self) -> AccessKeys:
+        """Access keys."""
+
+    def fact(self, name: str) -> bytes | None:
+        """Read a fact about this store itself."""
+
+    def keep_fact(self, name: str, value: bytes) -> None:
+        """Write a fact about this store itself."""
+
+
+class Store(Protocol):
+    """Where secrets are kept."""
+
+    def read(self) -> AbstractContextManager[Tx]:
+        """Open a snapshot, one at a time per thread."""
+
+    def submit(self, work: Callable[[Tx], T]) -> "Future[T]":
+        """Run work in a write transaction; the future resolves after the commit.
+
+        Work that raises is undone and leaves the others of its batch alone; an error with `keeps_changes` is not.
+        """
+
+    def write(self, work: Callable[[Tx], T]) -> T:
+        """Run work like `submit`, and wait."""
+
+    def stamp(self) -> int:
+        """Give a number that changes when any process has committed."""
+
+    def close(self) -> None:
+        """Finish what was submitted, then close."""

@@ -1,0 +1,109 @@
+"""Every SQL statement, named, written once. Parameters are named; a dialect may rewrite their style."""
+
+_SECRET = (
+    "s.key, s.account, s.region, s.name, s.arn, s.description, s.kms_key_id, s.type, s.tags, s.labels, s.created_at,"
+    " s.changed_at, s.accessed_day, s.deletion_at, s.rotation, s.revision"
+)
+_VERSION = "id, created_at, keyset_id, accessed_day"
+_ROTATION = (
+    "r.secret_key, r.opens_at, r.closes_at, r.due_at, r.token, r.purpose, r.state, r.step, r.failures, r.started_at,"
+    " r.ended_at, r.reason, r.epoch, r.id"
+)
+_ACCESS_KEY = (
+    "account, principal_arn, id, grant_secret, grant_token, grant_admin, keyset_id, ciphertext, created_at, expires_at,"
+    " session_token_hash, rotation_token_hash"
+)
+
+FACT = "SELECT value FROM facts WHERE name = :name"
+KEEP_FACT = (
+    "INSERT INTO facts (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+
+SECRET_NAMED = f"SELECT {_SECRET} FROM secrets s WHERE account = :account AND region = :region AND name = :name"
+SECRET_KEYED = f"SELECT {_SECRET} FROM secrets s WHERE key = :key"
+SECRET_PAGE = (
+    f"SELECT {_SECRET} FROM secrets s WHERE account = :account AND region = :region"
+    " AND (created_at, name) > (:created_at, :name) AND (:with_deleted OR deletion_at IS NULL)"
+    " ORDER BY created_at, name LIMIT :limit"
+)
+ADD_SECRET = (
+    "INSERT INTO secrets (account, region, name, arn, description, kms_key_id, type, tags, labels, created_at,"
+    " changed_at, accessed_day, deletion_at, rotation, revision)"
+    " VALUES (:account, :region, :name, :arn, :description, :kms_key_id, :type, :tags, :labels, :created_at,"
+    " :changed_at, :accessed_day, :deletion_at, :rotation, :revision) RETURNING key"
+)
+SAVE_SECRET = (
+    "UPDATE secrets SET description = :description, kms_key_id = :kms_key_id, type = :type, tags = :tags,"
+    " labels = :labels, changed_at = :changed_at, accessed_day = :accessed_day, deletion_at = :deletion_at,"
+    " rotation = :rotation, revision = :revision + 1 WHERE key = :key AND revision = :revision"
+)
+ERASE_SECRET = "DELETE FROM secrets WHERE key = :key"
+TOUCH_SECRET = "UPDATE secrets SET accessed_day = :day WHERE key = :key"
+
+VERSION = f"SELECT {_VERSION} FROM versions WHERE secret_key = :key AND id = :id"
+VERSIONS = f"SELECT {_VERSION} FROM versions WHERE secret_key = :key ORDER BY created_at, id"
+SEALED = "SELECT ciphertext, keyset_id FROM versions WHERE secret_key = :key AND id = :id AND ciphertext IS NOT NULL"
+PUT_VERSION = (
+    "INSERT INTO versions (secret_key, id, created_at, accessed_day, keyset_id, ciphertext)"
+    " VALUES (:key, :id, :created_at, :accessed_day, :keyset_id, :ciphertext)"
+    " ON CONFLICT (secret_key, id) DO UPDATE SET keyset_id = excluded.keyset_id, ciphertext = excluded.ciphertext"
+    " WHERE versions.ciphertext IS NULL"
+)
+DROP_VERSION = "DELETE FROM versions WHERE secret_key = :key AND id = :id"
+TOUCH_VERSION = "UPDATE versions SET accessed_day = :day WHERE secret_key = :key AND id = :id"
+
+ADD_ROTATION = (
+    "INSERT INTO rotations (secret_key, token, purpose, state, step, failures, due_at, opens_at, closes_at, started_at,"
+    " ended_at, reason, epoch) VALUES (:secret_key, :token, :purpose, :state, :step, :failures, :due_at, :opens_at,"
+    " :closes_at, :started_at, :ended_at, :reason, :epoch) RETURNING id"
+)
+ROTATION = f"SELECT {_ROTATION} FROM rotations r WHERE id = :id"
+ROTATION_OF_TOKEN = (
+    f"SELECT {_ROTATION} FROM rotations r WHERE secret_key = :key AND token = :token ORDER BY id DESC LIMIT 1"
+)
+ROTATIONS_OPEN = (
+    f"SELECT {_ROTATION} FROM rotations r WHERE secret_key = :key AND ended_at IS NULL AND state <> 'planned'"
+)
+ROTATION_PAGE = (
+    f"SELECT {_SECRET}, {_ROTATION} FROM rotations r JOIN secrets s ON s.key = r.secret_key"
+    " WHERE s.account = :account AND s.region = :region AND (:key IS NULL OR s.key = :key) AND r.id < :before"
+    " AND r.state <> 'planned'"
+    " ORDER BY r.id DESC LIMIT :limit"
+)
+DROP_PLAN = "DELETE FROM rotations WHERE secret_key = :key AND state = 'planned'"
+SAVE_ROTATION = (
+    "UPDATE rotations SET token = :token, state = :state, step = :step, failures = :failures, due_at = :due_at,"
+    " opens_at = :opens_at, closes_at = :closes_at, started_at = :started_at, ended_at = :ended_at, reason = :reason"
+)
+SAVE_ROTATION_KEEPING = f"{SAVE_ROTATION} WHERE id = :id AND epoch = :epoch"
+SAVE_ROTATION_RELEASING = f"{SAVE_ROTATION}, lease_owner = NULL, lease_until = NULL WHERE id = :id AND epoch = :epoch"
+OVERRULE_ROTATION = f"{SAVE_ROTATION}, lease_owner = NULL, lease_until = NULL, epoch = epoch + 1 WHERE id = :id"
+CLAIM_DUE = (
+    "UPDATE rotations SET lease_owner = :owner, lease_until = :until, epoch = epoch + 1 WHERE id IN"
+    " (SELECT id FROM rotations WHERE due_at <= :now AND (lease_until IS NULL OR lease_until <= :now)"
+    f" ORDER BY due_at, id LIMIT :limit) RETURNING {_ROTATION.replace('r.', '')}"
+)
+RENEW_LEASE = "UPDATE rotations SET lease_until = :until WHERE id = :id AND epoch = :epoch AND lease_until IS NOT NULL"
+NEXT_DUE = (
+    "SELECT min(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) FROM rotations"
+    " WHERE due_at IS NOT NULL"
+)
+ADD_ATTEMPT = (
+    "INSERT INTO attempts (rotation_id, step, number, started_at, ended_at, reason) VALUES (:rotation_id, :step,"
+    " (SELECT count(*) + 1 FROM attempts WHERE rotation_id = :rotation_id AND step = :step), :started_at, :ended_at,"
+    " :reason)"
+)
+ATTEMPTS = (
+    "SELECT step, number, started_at, ended_at, reason FROM attempts"
+    " WHERE rotation_id = :id ORDER BY started_at, number"
+)
+
+ACCESS_KEY = f"SELECT {_ACCESS_KEY} FROM access_keys WHERE id = :id"
+ACCESS_KEY_OF_ROTATION_TOKEN = f"SELECT {_ACCESS_KEY} FROM access_keys WHERE rotation_token_hash = :hash"
+ADD_ACCESS_KEY = (
+    "INSERT INTO access_keys (id, account, principal_arn, keyset_id, ciphertext, created_at, expires_at,"
+    " session_token_hash, rotation_token_hash, grant_secret, grant_token, grant_admin)"
+    " VALUES (:id, :account, :principal_arn, :keyset_id, :ciphertext, :created_at, :expires_at, :session_token_hash,"
+    " :rotation_token_hash, :grant_secret, :grant_token, :grant_admin)"
+)
+DROP_SESSIONS = "DELETE FROM access_keys WHERE grant_secret = :secret OR expires_at < :expired"

@@ -1,0 +1,181 @@
+"""Rows to domain types and back. Times are microseconds since 1970 UTC, days are ordinals, maps are JSON."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from detent.model.policy import Principal, StepGrant
+from detent.model.rotation import Attempt, Purpose, Rotation, State, Step
+from detent.model.schedule import Window
+from detent.model.secret import RotationSettings, Secret, Version, VersionId
+from detent.model.value import SealedValue
+from detent.store.protocol import AccessKey
+
+Row = Sequence[Any]
+Params = dict[str, Any]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_encode = msgspec.json.encode
+_labels = msgspec.json.Decoder(dict[str, str]).decode
+_settings = msgspec.json.Decoder(RotationSettings).decode
+
+
+def to_micros(moment: datetime | None) -> int | None:
+    """Give a moment as the store keeps it."""
+    return None if moment is None else (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(micros: int) -> datetime:
+    """Give a moment from what the store keeps."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else moment(micros)
+
+
+def _day(ordinal: int | None) -> date | None:
+    return None if ordinal is None else date.fromordinal(ordinal)
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else _encode(value).decode()
+
+
+def secret(row: Row) -> Secret:
+    """Read a row of the columns in `queries._SECRET`."""
+    key, account, region, name, arn, description, kms_key_id, kind, tags, labels, created, changed, *rest = row
+    accessed, deletion, rotation, revision = rest
+    return Secret(
+        key,
+        account,
+        region,
+        name,
+        arn,
+        moment(created),
+        moment(changed),
+        description,
+        kms_key_id,
+        kind,
+        None if tags is None else _labels(tags),
+        _labels(labels),  # type: ignore[arg-type]  # str is what StagingLabel and VersionId are
+        _day(accessed),
+        _moment(deletion),
+        None if rotation is None else _settings(rotation),
+        revision,
+    )
+
+
+def secret_params(secret: Secret) -> Params:
+    """Give a secret's columns."""
+    return {
+        "key": secret.key,
+        "account": secret.account,
+        "region": secret.region,
+        "name": secret.name,
+        "arn": secret.arn,
+        "description": secret.description,
+        "kms_key_id": secret.kms_key_id,
+        "type": secret.type,
+        "tags": _json(secret.tags),
+        "labels": _json(secret.labels),
+        "created_at": to_micros(secret.created),
+        "changed_at": to_micros(secret.changed),
+        "accessed_day": None if secret.accessed is None else secret.accessed.toordinal(),
+        "deletion_at": to_micros(secret.deletion),
+        "rotation": _json(secret.rotation),
+        "revision": secret.revision,
+    }
+
+
+def version(row: Row) -> Version:
+    """Read a row of the columns in `queries._VERSION`."""
+    version_id, created, keyset_id, accessed = row
+    return Version(version_id, moment(created), keyset_id, _day(accessed))
+
+
+def version_params(version: Version, sealed: SealedValue | None) -> Params:
+    """Give a version's columns."""
+    return {
+        "id": version.id,
+        "created_at": to_micros(version.created),
+        "accessed_day": None if version.accessed is None else version.accessed.toordinal(),
+        "keyset_id": None if sealed is None else sealed.keyset_id,
+        "ciphertext": None if sealed is None else sealed.ciphertext,
+    }
+
+
+def rotation(row: Row) -> Rotation:
+    """Read a row of the columns in `queries._ROTATION`."""
+    key, opens, closes, due, token, purpose, state, step, failures, started, ended, reason, epoch, number = row
+    return Rotation(
+        key,
+        Window(moment(opens), moment(closes)),
+        _moment(due),
+        token,
+        Purpose(purpose),
+        State(state),
+        Step(step),
+        failures,
+        _moment(started),
+        _moment(ended),
+        reason,
+        epoch,
+        number,
+    )
+
+
+def rotation_params(rotation: Rotation) -> Params:
+    """Give a rotation's columns."""
+    return {
+        "id": rotation.id,
+        "secret_key": rotation.secret,
+        "token": rotation.token,
+        "purpose": rotation.purpose,
+        "state": rotation.state,
+        "step": rotation.step,
+        "failures": rotation.failures,
+        "due_at": to_micros(rotation.due),
+        "opens_at": to_micros(rotation.window.opens),
+        "closes_at": to_micros(rotation.window.closes),
+        "started_at": to_micros(rotation.started),
+        "ended_at": to_micros(rotation.ended),
+        "reason": rotation.reason,
+        "epoch": rotation.epoch,
+    }
+
+
+def attempt(row: Row) -> Attempt:
+    """Read a row of an attempt."""
+    step, number, started, ended, reason = row
+    return Attempt(Step(step), number, moment(started), moment(ended), reason)
+
+
+def access_key(row: Row) -> AccessKey:
+    """Read a row of the columns in `queries._ACCESS_KEY`."""
+    account, arn, key_id, grant_secret, grant_token, grant_admin, keyset_id, ciphertext, created, expires, *hashes = row
+    grant = None if grant_secret is None else StepGrant(grant_secret, VersionId(grant_token), grant_admin)
+    sealed = SealedValue(ciphertext, keyset_id)
+    return AccessKey(Principal(account, arn, key_id, grant), sealed, moment(created), _moment(expires), *hashes)
+
+
+def access_key_params(key: AccessKey) -> Mapping[str, Any]:
+    """Give an access key's columns."""
+    grant = key.principal.grant
+    return {
+        "id": key.principal.access_key_id,
+        "account": key.principal.account,
+        "principal_arn": key.principal.arn,
+        "keyset_id": key.sealed.keyset_id,
+        "ciphertext": key.sealed.ciphertext,
+        "created_at": to_micros(key.created),
+        "expires_at": to_micros(key.expires),
+        "session_token_hash": key.session_token_hash,
+        "rotation_token_hash": key.rotation_token_hash,
+        "grant_secret": grant and grant.secret,
+        "grant_token": grant and grant.token,
+        "grant_admin": grant and grant.admin,
+    }

@@ -1,0 +1,228 @@
+"""One unit of work in SQL, for every dialect: it is given the way to run a statement, and nothing else."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
+
+from detent.model.errors import ReadOnlyTransaction, StaleRevision
+from detent.model.ports import Clock
+from detent.model.rotation import Attempt, Purpose, Rotation
+from detent.model.secret import Secret, SecretKey, Version, VersionId
+from detent.model.value import SealedValue
+from detent.store import queries, rows
+from detent.store.protocol import AccessKey, Page
+
+
+class Result(Protocol):
+    """What running a statement gives."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows a statement changed."""
+
+    def fetchone(self) -> Any:  # noqa: ANN401 - a driver's row
+        """Give the next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """Give all rows."""
+
+
+_SECRET_COLUMNS = 16  # how many columns `queries._SECRET` has
+
+Run = Callable[[str, Mapping[str, Any]], Result]
+
+
+class SqlTx:
+    """A transaction; `writable` False makes every write raise ReadOnlyTransaction."""
+
+    def __init__(self, run: Run, clock: Clock, *, writable: bool) -> None:
+        """Join the three tables' verbs to one way of running statements."""
+        self.run = run
+        self.clock = clock
+        self.writable = writable
+        self.secrets = SqlSecrets(self)
+        self.rotations = SqlRotations(self)
+        self.access_keys = SqlAccessKeys(self)
+
+    def write(self, sql: str, params: Mapping[str, Any]) -> Result:
+        """Run a statement that changes something."""
+        if not self.writable:
+            raise ReadOnlyTransaction
+        return self.run(sql, params)
+
+    def fact(self, name: str) -> bytes | None:
+        """Read a fact about this store itself."""
+        row = self.run(queries.FACT, {"name": name}).fetchone()
+        return None if row is None else row[0]
+
+    def keep_fact(self, name: str, value: bytes) -> None:
+        """Write a fact about this store itself."""
+        self.write(queries.KEEP_FACT, {"name": name, "value": value})
+
+
+class SqlSecrets:
+    """`protocol.Secrets` in SQL."""
+
+    def __init__(self, tx: SqlTx) -> None:
+        """Work within this transaction."""
+        self._tx = tx
+
+    def named(self, account: str, region: str, name: str) -> Secret | None:
+        row = self._tx.run(queries.SECRET_NAMED, {"account": account, "region": region, "name": name}).fetchone()
+        return None if row is None else rows.secret(row)
+
+    def keyed(self, key: SecretKey) -> Secret | None:
+        row = self._tx.run(queries.SECRET_KEYED, {"key": key}).fetchone()
+        return None if row is None else rows.secret(row)
+
+    def page(self, account: str, region: str, after: Page | None, limit: int, *, with_deleted: bool) -> list[Secret]:
+        params = {
+            "account": account,
+            "region": region,
+            "created_at": rows.to_micros(after.created) if after else -1,
+            "name": after.name if after else "",
+            "with_deleted": with_deleted,
+            "limit": limit,
+        }
+        return [rows.secret(row) for row in self._tx.run(queries.SECRET_PAGE, params).fetchall()]
+
+    def add(self, secret: Secret) -> Secret:
+        row = self._tx.write(queries.ADD_SECRET, rows.secret_params(secret)).fetchone()
+        return replace(secret, key=SecretKey(row[0]))
+
+    def save(self, secret: Secret) -> Secret:
+        if self._tx.write(queries.SAVE_SECRET, rows.secret_params(secret)).rowcount != 1:
+            raise StaleRevision(secret.arn)
+        return replace(secret, revision=secret.revision + 1)
+
+    def erase(self, key: SecretKey) -> None:
+        self._tx.write(queries.ERASE_SECRET, {"key": key})
+
+    def version(self, key: SecretKey, version_id: VersionId) -> Version | None:
+        row = self._tx.run(queries.VERSION, {"key": key, "id": version_id}).fetchone()
+        return None if row is None else rows.version(row)
+
+    def versions(self, key: SecretKey) -> list[Version]:
+        return [rows.version(row) for row in self._tx.run(queries.VERSIONS, {"key": key}).fetchall()]
+
+    def sealed(self, key: SecretKey, version_id: VersionId) -> SealedValue | None:
+        row = self._tx.run(queries.SEALED, {"key": key, "id": version_id}).fetchone()
+        return None if row is None else SealedValue(row[0], row[1])
+
+    def put_version(self, key: SecretKey, version: Version, sealed: SealedValue | None) -> None:
+        self._tx.write(queries.PUT_VERSION, {"key": key, **rows.version_params(version, sealed)})
+
+    def drop_version(self, key: SecretKey, version_id: VersionId) -> None:
+        self._tx.write(queries.DROP_VERSION, {"key": key, "id": version_id})
+
+    def touch(self, secret: Secret, version_id: VersionId, day: date) -> None:
+        params = {"key": secret.key, "id": version_id, "day": day.toordinal()}
+        self._tx.write(queries.TOUCH_SECRET, params)
+        self._tx.write(queries.TOUCH_VERSION, params)
+
+
+class SqlRotations:
+    """`protocol.Rotations` in SQL."""
+
+    def __init__(self, tx: SqlTx) -> None:
+        """Work within this transaction."""
+        self._tx = tx
+
+    def add(self, rotation: Rotation) -> Rotation:
+        row = self._tx.write(queries.ADD_ROTATION, rows.rotation_params(rotation)).fetchone()
+        return replace(rotation, id=row[0])
+
+    def of_token(self, key: SecretKey, token: VersionId) -> Rotation | None:
+        row = self._tx.run(queries.ROTATION_OF_TOKEN, {"key": key, "token": token}).fetchone()
+        return None if row is None else rows.rotation(row)
+
+    def current(self, id: int) -> Rotation | None:  # noqa: A002 - the field's own name
+        row = self._tx.run(queries.ROTATION, {"id": id}).fetchone()
+        return None if row is None else rows.rotation(row)
+
+    def open(self, key: SecretKey) -> list[Rotation]:
+        return self._all(queries.ROTATIONS_OPEN, {"key": key})
+
+    def page(
+        self, account: str, region: str, key: SecretKey | None, before: int | None, limit: int
+    ) -> list[tuple[Secret, Rotation]]:
+        params = {
+            "account": account,
+            "region": region,
+            "key": key,
+            "before": before or sys.maxsize,
+            "limit": limit,
+        }
+        found = self._tx.run(queries.ROTATION_PAGE, params).fetchall()
+        return [(rows.secret(row[:_SECRET_COLUMNS]), rows.rotation(row[_SECRET_COLUMNS:])) for row in found]
+
+    def replan(self, key: SecretKey, rotation: Rotation | None) -> None:
+        self._tx.write(queries.DROP_PLAN, {"key": key})
+        if rotation is not None and not any(found.purpose is Purpose.ROTATE for found in self.open(key)):
+            self.add(rotation)
+
+    def claim_due(self, owner: str, seconds: float, limit: int) -> list[Rotation]:
+        now = self._tx.clock.now()
+        params = {"owner": owner, "until": _until(now, seconds), "now": rows.to_micros(now), "limit": limit}
+        found = self._tx.write(queries.CLAIM_DUE, params).fetchall()
+        return [rows.rotation(row) for row in found]
+
+    def renew(self, rotation: Rotation, seconds: float) -> bool:
+        params = {"id": rotation.id, "epoch": rotation.epoch, "until": _until(self._tx.clock.now(), seconds)}
+        return self._tx.write(queries.RENEW_LEASE, params).rowcount == 1
+
+    def save(self, rotation: Rotation, *, release: bool) -> None:
+        sql = queries.SAVE_ROTATION_RELEASING if release else queries.SAVE_ROTATION_KEEPING
+        if self._tx.write(sql, rows.rotation_params(rotation)).rowcount != 1:
+            raise StaleRevision(f"rotation {rotation.id}")
+
+    def overrule(self, rotation: Rotation) -> None:
+        self._tx.write(queries.OVERRULE_ROTATION, rows.rotation_params(rotation))
+
+    def next_due(self) -> datetime | None:
+        row = self._tx.run(queries.NEXT_DUE, {}).fetchone()
+        return None if row[0] is None else rows.moment(row[0])
+
+    def record(self, rotation: Rotation, attempt: Attempt) -> None:
+        params = {
+            "rotation_id": rotation.id,
+            "step": attempt.step,
+            "started_at": rows.to_micros(attempt.started),
+            "ended_at": rows.to_micros(attempt.ended),
+            "reason": attempt.reason,
+        }
+        self._tx.write(queries.ADD_ATTEMPT, params)
+
+    def attempts(self, rotation_id: int) -> list[Attempt]:
+        return [rows.attempt(row) for row in self._tx.run(queries.ATTEMPTS, {"id": rotation_id}).fetchall()]
+
+    def _all(self, sql: str, params: Mapping[str, Any]) -> list[Rotation]:
+        return [rows.rotation(row) for row in self._tx.run(sql, params).fetchall()]
+
+
+class SqlAccessKeys:
+    """`protocol.AccessKeys` in SQL."""
+
+    def __init__(self, tx: SqlTx) -> None:
+        """Work within this transaction."""
+        self._tx = tx
+
+    def find(self, access_key_id: str) -> AccessKey | None:
+        row = self._tx.run(queries.ACCESS_KEY, {"id": access_key_id}).fetchone()
+        return None if row is None else rows.access_key(row)
+
+    def add(self, key: AccessKey) -> None:
+        self._tx.write(queries.ADD_ACCESS_KEY, rows.access_key_params(key))
+
+    def of_rotation_token(self, token_hash: bytes) -> AccessKey | None:
+        row = self._tx.run(queries.ACCESS_KEY_OF_ROTATION_TOKEN, {"hash": token_hash}).fetchone()
+        return None if row is None else rows.access_key(row)
+
+    def drop_sessions(self, secret_arn: str, expired: datetime) -> None:
+        self._tx.write(queries.DROP_SESSIONS, {"secret": secret_arn, "expired": rows.to_micros(expired)})
+
+
+def _until(now: datetime, seconds: float) -> int | None:
+    return rows.to_micros(now + timedelta(seconds=seconds))
