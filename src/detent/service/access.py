@@ -1,0 +1,104 @@
+"""Access keys: who has signed, and temporary credentials for rotation steps."""
+
+import hashlib
+import hmac
+import secrets as randomness
+from dataclasses import dataclass
+from datetime import datetime
+
+from detent.model.errors import BadState
+from detent.model.policy import Principal, StepGrant
+from detent.model.ports import SessionCredentials
+from detent.model.secret import Secret, VersionId
+from detent.model.value import SecretValue
+from detent.service.env import Env
+from detent.service.lookup import meant_by
+from detent.service.rotations import admin_named_by
+from detent.store.protocol import AccessKey
+
+_LASTING, _TEMPORARY = "AKIA", "ASIA"
+_ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """What the HTTP layer may know of an access key: whose it is, and a key derived for one day, region and service."""
+
+    principal: Principal
+    signing_key: bytes
+    expires: datetime | None
+    session_token_hash: bytes | None
+
+
+def signer(env: Env, access_key_id: str, date: str, region: str, service: str) -> Signer | None:
+    """Derive SigV4's signing key for a scope; `date` is YYYYMMDD. None: no such access key."""
+    found = env.tx.access_keys.find(access_key_id)
+    if found is None:
+        return None
+    secret = env.server.keyset.open(found.sealed, _context(access_key_id)).reveal()
+    key = f"AWS4{secret!s}".encode()
+    for part in (date, region, service, "aws4_request"):
+        key = hmac.digest(key, part.encode(), hashlib.sha256)
+    return Signer(found.principal, key, found.expires, found.session_token_hash)
+
+
+def holder(env: Env, access_key_id: str) -> Principal | None:
+    """Give whose key it is; None: there is no such key, or it has expired."""
+    found = env.tx.access_keys.find(access_key_id)
+    if found is None or (found.expires is not None and found.expires <= env.now):
+        return None
+    return found.principal
+
+
+def create_root_key(env: Env, account: str) -> tuple[str, SecretValue]:
+    """Make an access key for an account's root; its secret is given out this once."""
+    principal = Principal(account, f"arn:aws:iam::{account}:root", _new_id(_LASTING))
+    secret = SecretValue(randomness.token_urlsafe(30))
+    sealed = env.server.keyset.seal(secret, _context(principal.access_key_id))
+    env.tx.access_keys.add(AccessKey(principal, sealed, env.now))
+    return principal.access_key_id, secret
+
+
+def issue_session(env: Env, secret: Secret, token: VersionId, expires: datetime) -> SessionCredentials:
+    """Make one rotation step's credentials, and end those of any earlier step of this secret.
+
+    They reach the admin secret only while the current value names the very one that is linked.
+    """
+    if secret.rotation is None:
+        raise BadState("Rotation is not configured.")
+    function = secret.rotation.function.partition(":function:")[2]
+    arn = f"arn:aws:sts::{secret.account}:assumed-role/detent-rotation/{function}"
+    grant = StepGrant(secret.arn, token, _linked_admin(env, secret))
+    principal = Principal(secret.account, arn, _new_id(_TEMPORARY), grant)
+    access, session = (SecretValue(randomness.token_urlsafe(30)) for _ in range(2))
+    rotation = SecretValue(randomness.token_hex(20))  # its pattern admits letters, digits and hyphens only (B.2)
+    env.tx.access_keys.drop_sessions(secret.arn, env.now)
+    sealed = env.server.keyset.seal(access, _context(principal.access_key_id))
+    env.tx.access_keys.add(AccessKey(principal, sealed, env.now, expires, _hash(session), _hash(rotation)))
+    return SessionCredentials(principal.access_key_id, access, session, rotation, expires)
+
+
+def end_sessions(env: Env, secret: Secret) -> None:
+    """End the credentials of a secret's rotation step."""
+    env.tx.access_keys.drop_sessions(secret.arn, env.now)
+
+
+def _linked_admin(env: Env, secret: Secret) -> str | None:
+    link = secret.rotation.admin if secret.rotation is not None else None
+    named = admin_named_by(env, secret)
+    if link is None or named is None:
+        return None
+    admin = meant_by(env, secret.account, named)
+    return link.arn if admin is not None and admin.arn == link.arn else None
+
+
+def _new_id(prefix: str) -> str:
+    return prefix + "".join(randomness.choice(_ID_CHARACTERS) for _ in range(16))
+
+
+def _hash(token: SecretValue) -> bytes:
+    return hashlib.sha256(str(token.reveal()).encode()).digest()
+
+
+def _context(access_key_id: str) -> str:
+    return f"access key {access_key_id}"

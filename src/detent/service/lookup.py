@@ -1,0 +1,69 @@
+"""Finding the secret a caller means, and asking whether the caller may."""
+
+import re
+
+from detent.model.errors import FailedConstraint, MarkedForDeletion, NotPermitted, SecretNotFound
+from detent.model.policy import Ask, Principal, may
+from detent.model.secret import Secret, StagingLabel, VersionId
+from detent.service.env import Env
+
+_NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+", re.ASCII)
+_ARN = re.compile(r"arn:[^:]+:secretsmanager:(?P<region>[^:]+):(?P<account>[^:]+):secret:(?P<rest>.+)", re.DOTALL)
+_SUFFIX = 7  # the hyphen and six characters that end an ARN
+
+
+def checked_name(name: str) -> str:
+    """Give the name back. Raises FailedConstraint for characters no name may have (A.5)."""
+    if _NAME.fullmatch(name) is None:
+        raise FailedConstraint(
+            "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!"
+        )
+    return name
+
+
+def find(
+    env: Env,
+    caller: Principal,
+    operation: str,
+    secret_id: str,
+    *,
+    version: VersionId | None = None,
+    label: StagingLabel | None = None,
+    deleted: bool = False,
+    service: str = "secretsmanager",
+) -> Secret:
+    """Find the secret and allow the operation, in the reference's order: name, lookup, permission, state (B.0).
+
+    `version` and `label` are what a write would touch; `deleted` admits secrets scheduled for deletion.
+    """
+    secret = meant_by(env, caller.account, secret_id)
+    if secret is None:
+        raise SecretNotFound
+    allow(caller, Ask(f"{service}:{operation}", secret.arn, secret.account, version, label))
+    if secret.deletion is not None and not deleted:
+        raise MarkedForDeletion
+    return secret
+
+
+def meant_by(env: Env, account: str, secret_id: str) -> Secret | None:
+    """Look a SecretId up: a name, a full ARN, or one without its suffix (C.2). Never matches two secrets."""
+    if not secret_id.startswith("arn:"):
+        return env.tx.secrets.named(account, env.server.region, checked_name(secret_id))
+    parts = _ARN.fullmatch(secret_id)
+    if parts is None or parts["region"] != env.server.region:
+        return None
+    rest = parts["rest"]
+    full = env.tx.secrets.named(parts["account"], parts["region"], rest[:-_SUFFIX]) if len(rest) > _SUFFIX else None
+    if full is not None and full.arn == secret_id:
+        return full
+    partial = env.tx.secrets.named(parts["account"], parts["region"], rest)
+    return partial if partial is not None and partial.arn[:-_SUFFIX] == secret_id else None
+
+
+def allow(caller: Principal, ask: Ask) -> None:
+    """Raise NotPermitted, in the reference's words (A.6), unless the caller may."""
+    if not may(caller, ask):
+        raise NotPermitted(
+            f"User: {caller.arn} is not authorized to perform: {ask.action} on resource: {ask.resource}"
+            f" because no identity-based policy allows the {ask.action} action"
+        )

@@ -1,0 +1,194 @@
+"""RotateSecret and CancelRotateSecret: deciding that a secret rotates. Running the steps is the rotator's."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from detent.crypto.keyset import version_context
+from detent.model.errors import BadParameter, BadState, NotPermitted, RotationIncomplete, TokenInUse
+from detent.model.policy import Ask, Principal
+from detent.model.rotation import Purpose, State, asked_for
+from detent.model.schedule import RotationRules
+from detent.model.secret import CURRENT, AdminLink, RotationSettings, Secret, Version, VersionId
+from detent.model.value import SecretValue
+from detent.service.env import Env
+from detent.service.lookup import allow, find, meant_by
+from detent.service.planning import stop_obstructed
+from detent.service.values import checked_token, store_version
+from detent.service.versions import WrittenVersion
+
+_FUNCTION = re.compile(
+    r"arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]+)?"
+)
+_DURATION = re.compile(r"(\d{1,2})h")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What RotateSecret was asked for, beyond the secret and the token."""
+
+    function: str | None
+    rules: RotationRules | None
+    at_once: bool
+
+
+def rotate_secret(
+    env: Env,
+    caller: Principal,
+    *,
+    secret_id: str,
+    client_request_token: str | None = None,
+    rotation_lambda_arn: str | None = None,
+    rotation_rules: Mapping[str, int | str] | None = None,
+    rotate_immediately: bool | None = None,
+) -> WrittenVersion:
+    """Turn rotation on and start one, or only test the configuration (D.3, D.5). The steps run after the answer."""
+    token = checked_token(client_request_token, missing=BadParameter)
+    secret = find(env, caller, "RotateSecret", secret_id)
+    if env.tx.rotations.of_token(secret.key, token) is not None:
+        return WrittenVersion(secret, token)
+    settings = _settings(env, caller, secret, rotation_lambda_arn, _rules(rotation_rules))
+    if secret.pending_elsewhere is not None:
+        _reattempt(env, secret, secret.pending_elsewhere)
+        raise RotationIncomplete
+    if env.tx.secrets.version(secret.key, token) is not None:
+        raise TokenInUse(token, secret.arn)
+    configured = env.tx.secrets.save(replace(secret, rotation=settings, changed=env.now))
+    return _test(env, configured, token) if rotate_immediately is False else _start(env, configured, token)
+
+
+def _rules(members: Mapping[str, int | str] | None) -> RotationRules | None:
+    if not members:
+        return None
+    duration = members.get("duration")
+    hours = None if duration is None else _DURATION.fullmatch(str(duration))
+    if duration is not None and hours is None:
+        raise BadParameter("Duration must be at least 1 hour, at most 24 hour.")
+    days, expression = members.get("automatically_after_days"), members.get("schedule_expression")
+    return RotationRules(
+        None if days is None else int(days), None if expression is None else str(expression), hours and int(hours[1])
+    )
+
+
+def _settings(
+    env: Env, caller: Principal, secret: Secret, function: str | None, rules: RotationRules | None
+) -> RotationSettings:
+    """Join what was asked with what is stored; every check that can refuse a configuration is here."""
+    stored = secret.rotation
+    arn = function or (stored and stored.function)
+    if not arn:
+        raise BadState("No Lambda rotation function ARN is associated with this secret.")
+    _check_function(env, caller, arn)
+    kept = rules or (stored and stored.rules) or None
+    last = stored.rotated if stored is not None else None
+    window = kept.window_after(last or env.now) if kept is not None else None
+    if kept is not None and window is not None and window.closes <= env.now:
+        window = kept.window_after(env.now)
+    return RotationSettings(arn, kept, True, _admin_link(env, caller, secret), last, window)
+
+
+def _check_function(env: Env, caller: Principal, arn: str) -> None:
+    parts = _FUNCTION.fullmatch(arn)
+    if parts is None or parts["region"] != env.server.region:
+        raise BadParameter(
+            "Invalid rotation Lambda ARN. Ensure the ARN matches format"
+            f" arn:aws:lambda:{env.server.region}:{caller.account}:function:<functionName>."
+        )
+    allow(caller, Ask("lambda:InvokeFunction", arn, parts["account"]))
+    if not env.server.functions.exists(arn):
+        raise NotPermitted(
+            "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access"
+            " to the principal secretsmanager.amazonaws.com."
+        )
+
+
+def _admin_link(env: Env, caller: Principal, secret: Secret) -> AdminLink | None:
+    """Link the admin secret that the current value names: only a caller who may read it can (architecture, 7)."""
+    named = admin_named_by(env, secret)
+    if named is None:
+        return None
+    admin = meant_by(env, caller.account, named)
+    if admin is None or admin.deletion is not None:
+        raise BadState(f"The admin secret {named}, named by masterarn in the secret's value, does not exist.")
+    allow(caller, Ask("secretsmanager:GetSecretValue", admin.arn, admin.account))
+    return AdminLink(admin.arn)
+
+
+def admin_named_by(env: Env, secret: Secret) -> str | None:
+    """Give the `masterarn` of the current value; None: it names none, or there is no value, or it is no JSON object."""
+    value = current_value(env, secret)
+    try:
+        fields = json.loads(value.reveal()) if value is not None else None
+    except ValueError:
+        return None
+    named = fields.get("masterarn") if isinstance(fields, dict) else None
+    return named if isinstance(named, str) and named else None
+
+
+def current_value(env: Env, secret: Secret) -> SecretValue | None:
+    """Open the current version's value; None: there is none."""
+    current = secret.labels.get(CURRENT)
+    sealed = None if current is None else env.tx.secrets.sealed(secret.key, current)
+    if current is None or sealed is None:
+        return None
+    return env.server.keyset.open(sealed, version_context(secret.arn, current))
+
+
+def _reattempt(env: Env, secret: Secret, pending: VersionId) -> None:
+    """Try the incomplete rotation again now, unless it is being run already (D.3)."""
+    found = env.tx.rotations.of_token(secret.key, pending)
+    if found is None or not secret.rotates:
+        return
+    waits = found.state is State.FAILED or (found.due is not None and found.due > env.now)
+    if found.purpose is Purpose.ROTATE and waits:
+        env.tx.rotations.replan(secret.key, None)
+        env.tx.rotations.overrule(found.resumed(env.now))
+
+
+def _start(env: Env, secret: Secret, token: VersionId) -> WrittenVersion:
+    """Write the empty pending version and the due rotation in one transaction (D.4)."""
+    env.tx.secrets.put_version(secret.key, Version(token, env.now, None), None)
+    secret = _conclude_finished(env, secret)
+    started = stop_obstructed(env, env.tx.secrets.save(secret.rotation_started(token, env.now)))
+    env.tx.rotations.replan(secret.key, None)
+    env.tx.rotations.add(asked_for(secret.key, token, env.now))
+    env.server.audit.event("RotationStarted", started, token, env.now)
+    return WrittenVersion(started, token)
+
+
+def _conclude_finished(env: Env, secret: Secret) -> Secret:
+    """End a rotation whose new version is current already, but whose last step has not been recorded yet."""
+    for found in env.tx.rotations.open(secret.key):
+        if (
+            found.purpose is Purpose.ROTATE
+            and found.token == secret.labels.get(CURRENT)
+            and secret.rotation is not None
+        ):
+            env.tx.rotations.overrule(replace(found, state=State.SUCCEEDED, ended=env.now, due=None, reason=None))
+            env.server.audit.event("RotationSucceeded", secret, found.token, env.now)
+            secret = replace(secret, rotation=replace(secret.rotation, rotated=env.now))
+    return secret
+
+
+def _test(env: Env, secret: Secret, token: VersionId) -> WrittenVersion:
+    """Copy the current value into a temporary pending version, for the function to test (D.5)."""
+    value = current_value(env, secret)
+    if value is None:  # nothing to test with (D.5)
+        return WrittenVersion(stop_obstructed(env, secret), None)
+    store_version(env, secret, token, value)
+    started = stop_obstructed(env, env.tx.secrets.save(secret.rotation_started(token, env.now)))
+    env.tx.rotations.add(asked_for(secret.key, token, env.now, Purpose.TEST))
+    env.server.audit.event("TestRotationStarted", started, token, env.now)
+    return WrittenVersion(started, token)
+
+
+def cancel_rotate_secret(env: Env, caller: Principal, *, secret_id: str) -> WrittenVersion:
+    """Turn rotation off and stop the one in progress; labels stay as they are (D.7)."""
+    secret = find(env, caller, "CancelRotateSecret", secret_id)
+    if secret.rotation is None:  # a Choice of the reference: nothing is created
+        return WrittenVersion(secret, None)
+    half_made = secret.pending_elsewhere
+    off = replace(secret.rotation, enabled=False, next_window=None)
+    saved = env.tx.secrets.save(replace(secret, rotation=off, changed=env.now))
+    return WrittenVersion(stop_obstructed(env, saved), half_made)

@@ -1,0 +1,41 @@
+"""Keeping secret values out of texts that others wrote, such as a function's error."""
+
+import json
+from collections.abc import Iterator
+
+from detent.crypto.keyset import version_context
+from detent.model.errors import CannotOpen
+from detent.model.secret import Secret
+from detent.service.env import Env
+
+_SHORTEST = 4  # shorter strings (a port, a flag) would only make the text unreadable
+_PUBLIC = frozenset({"engine", "host", "port", "dbname", "username", "masterarn", "ssl", "sslmode"})
+
+
+def scrub(env: Env, secret: Secret, text: str) -> str:
+    """Replace every value of the secret's versions in the text, whole or as a member of a JSON object."""
+    found = {value for version in env.tx.secrets.versions(secret.key) for value in _values(env, secret, version.id)}
+    for value in sorted(found, key=len, reverse=True):
+        text = text.replace(value, "***")
+    return text
+
+
+def _values(env: Env, secret: Secret, version_id: str) -> Iterator[str]:
+    sealed = env.tx.secrets.sealed(secret.key, version_id)  # type: ignore[arg-type]  # read from the store: an id
+    if sealed is None:
+        return
+    try:
+        plain = env.server.keyset.open(sealed, version_context(secret.arn, version_id)).reveal()
+    except CannotOpen:
+        return  # what cannot be opened here cannot have been given to a function either
+    whole = plain if isinstance(plain, str) else plain.decode(errors="replace")
+    yield from (value for value in (whole, *_members(whole)) if len(value) >= _SHORTEST)
+
+
+def _members(whole: str) -> Iterator[str]:
+    try:
+        fields = json.loads(whole)
+    except ValueError:
+        return
+    if isinstance(fields, dict):
+        yield from (value for key, value in fields.items() if isinstance(value, str) and key not in _PUBLIC)

@@ -1,0 +1,227 @@
+"""Operations on secrets: make, describe, list, change, delete, restore, tag."""
+
+import secrets as randomness
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from detent.model.errors import BadParameter, BadState, Exists, SecretNotFound
+from detent.model.policy import Ask, Principal
+from detent.model.secret import Secret, SecretKey, VersionId
+from detent.model.value import SecretValue
+from detent.service.env import Env
+from detent.service.lookup import allow, checked_name, find
+from detent.service.paging import Paged, page_start, token_for
+from detent.service.planning import stop_obstructed
+from detent.service.values import checked_token, is_replay, value_of, write_value
+from detent.service.versions import WrittenVersion
+from detent.store.protocol import Page
+
+_SUFFIX_CHARACTERS = string.ascii_letters + string.digits
+_RECOVERY_DAYS = range(7, 31)
+_PAGE = 100  # the reference's default page size is unconfirmed
+
+
+def create_secret(
+    env: Env,
+    caller: Principal,
+    *,
+    name: str,
+    client_request_token: str | None = None,
+    description: str | None = None,
+    kms_key_id: str | None = None,
+    secret_string: str | None = None,
+    secret_binary: bytes | None = None,
+    tags: Mapping[str, str] | None = None,
+    type: str | None = None,  # noqa: A002 - AWS's name for the member
+    add_replica_regions: list[str] | None = None,
+) -> WrittenVersion:
+    """Make a secret, with its first version when a value is given (B.1)."""
+    checked_name(name)
+    if add_replica_regions:  # this server has one region: whichever is named is not one it can replicate to
+        raise BadParameter("Invalid replica region.")
+    value = value_of(secret_string, secret_binary)
+    token = checked_token(client_request_token) if value is not None or client_request_token is not None else None
+    arn = _new_arn(env, caller, name)
+    allow(caller, Ask("secretsmanager:CreateSecret", arn, caller.account))
+    taken = env.tx.secrets.named(caller.account, env.server.region, name)
+    if taken is not None:
+        return _made_already(env, taken, token, value)
+    made = env.tx.secrets.add(
+        Secret(
+            key=SecretKey(0),
+            account=caller.account,
+            region=env.server.region,
+            name=name,
+            arn=arn,
+            created=env.now,
+            changed=env.now,
+            description=description or None,
+            kms_key_id=kms_key_id or None,
+            type=type,
+            tags=tags,
+        )
+    )
+    if value is None or token is None:
+        return WrittenVersion(made, None)
+    return WrittenVersion(write_value(env, made, token, value), token)
+
+
+def _made_already(env: Env, taken: Secret, token: VersionId | None, value: SecretValue | None) -> WrittenVersion:
+    """Answer a repeated CreateSecret as the first one; refuse any other use of a taken name."""
+    if taken.deletion is not None:
+        raise BadState(
+            "You can't create this secret because a secret with this name is already scheduled for deletion."
+        )
+    if token is not None and value is not None and is_replay(env, taken, token, value):
+        return WrittenVersion(taken, token)
+    raise Exists(f"The operation failed because the secret {taken.name} already exists.")
+
+
+def _new_arn(env: Env, caller: Principal, name: str) -> str:
+    suffix = "".join(randomness.choice(_SUFFIX_CHARACTERS) for _ in range(6))
+    return f"arn:aws:secretsmanager:{env.server.region}:{caller.account}:secret:{name}-{suffix}"
+
+
+def update_secret(
+    env: Env,
+    caller: Principal,
+    *,
+    secret_id: str,
+    client_request_token: str | None = None,
+    description: str | None = None,
+    kms_key_id: str | None = None,
+    secret_string: str | None = None,
+    secret_binary: bytes | None = None,
+    type: str | None = None,  # noqa: A002 - AWS's name for the member
+) -> WrittenVersion:
+    """Change metadata, and store a new current version when a value is given (B.5)."""
+    value = value_of(secret_string, secret_binary)
+    token = checked_token(client_request_token) if value is not None else None
+    secret = find(env, caller, "UpdateSecret", secret_id, version=token)
+    changed = replace(
+        secret,
+        description=secret.description if description is None else description or None,
+        kms_key_id=secret.kms_key_id if kms_key_id is None else kms_key_id or None,
+        type=secret.type if type is None else type,
+    )
+    if value is not None and token is not None:
+        if not is_replay(env, secret, token, value):
+            return WrittenVersion(write_value(env, changed, token, value), token)
+        if changed == secret:
+            return WrittenVersion(secret, token)
+    return WrittenVersion(env.tx.secrets.save(replace(changed, changed=env.now)), token)
+
+
+def describe_secret(env: Env, caller: Principal, *, secret_id: str) -> Secret:
+    """Describe a secret, one scheduled for deletion too (B.6)."""
+    return find(env, caller, "DescribeSecret", secret_id, deleted=True)
+
+
+def list_secrets(
+    env: Env,
+    caller: Principal,
+    *,
+    include_planned_deletion: bool | None = None,
+    max_results: int | None = None,
+    next_token: str | None = None,
+    **refining: object,
+) -> Paged[Secret]:
+    """List the caller's secrets, oldest first (B.7, J.3). Filters and other orders are refused, not ignored."""
+    if any(refining.values()):
+        raise BadParameter("Filters, SortBy and SortOrder are not supported by this server yet: list without them.")
+    allow(caller, Ask("secretsmanager:ListSecrets", "*", caller.account))
+    bound = f"ListSecrets {caller.account} {env.server.region} {bool(include_planned_deletion)}"
+    limit = max_results or _PAGE
+    found = env.tx.secrets.page(
+        caller.account,
+        env.server.region,
+        _page(page_start(env, next_token, bound)),
+        limit + 1,
+        with_deleted=bool(include_planned_deletion),
+    )
+    listed = found[:limit]
+    more = token_for(env, f"{listed[-1].created.isoformat()} {listed[-1].name}", bound) if len(found) > limit else None
+    return Paged(listed, more)
+
+
+def _page(position: str | None) -> Page | None:
+    if position is None:
+        return None
+    created, _, name = position.partition(" ")
+    return Page(datetime.fromisoformat(created), name)
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What DeleteSecret answers: also for a secret that was never there, when forced (AWS: B.9)."""
+
+    arn: str
+    name: str
+    deletion: datetime
+
+
+def delete_secret(
+    env: Env,
+    caller: Principal,
+    *,
+    secret_id: str,
+    recovery_window_in_days: int | None = None,
+    force_delete_without_recovery: bool | None = None,
+) -> Deleted:
+    """Schedule a secret for deletion, or erase it at once when forced (B.9)."""
+    if force_delete_without_recovery and recovery_window_in_days is not None:
+        raise BadParameter("You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
+    if recovery_window_in_days is not None and recovery_window_in_days not in _RECOVERY_DAYS:
+        raise BadParameter("The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")
+    if force_delete_without_recovery:
+        return _erase(env, caller, secret_id)
+    secret = find(env, caller, "DeleteSecret", secret_id, deleted=True)
+    if secret.deletion is not None:
+        raise BadState("You can't perform this operation on the secret because it was already scheduled for deletion.")
+    deletion = env.now + timedelta(days=recovery_window_in_days or _RECOVERY_DAYS[-1])
+    saved = env.tx.secrets.save(replace(secret, deletion=deletion, changed=env.now))
+    stop_obstructed(env, saved)
+    _version_events(env, saved, "StartSecretVersionDelete")
+    return Deleted(saved.arn, saved.name, deletion)
+
+
+def _erase(env: Env, caller: Principal, secret_id: str) -> Deleted:
+    try:
+        secret = find(env, caller, "DeleteSecret", secret_id, deleted=True)
+    except SecretNotFound:
+        arn = secret_id if secret_id.startswith("arn:") else _new_arn(env, caller, secret_id)
+        allow(caller, Ask("secretsmanager:DeleteSecret", arn, caller.account))
+        return Deleted(arn, secret_id, env.now)
+    _version_events(env, secret, "StartSecretVersionDelete")
+    _version_events(env, secret, "EndSecretVersionDelete")
+    env.tx.secrets.erase(secret.key)
+    return Deleted(secret.arn, secret.name, env.now)
+
+
+def _version_events(env: Env, secret: Secret, name: str) -> None:
+    for version in env.tx.secrets.versions(secret.key):
+        env.server.audit.event(name, secret, version.id, env.now)
+
+
+def restore_secret(env: Env, caller: Principal, *, secret_id: str) -> Secret:
+    """Take a secret back from deletion, as it was; one that is not scheduled is left alone (a Choice, B.10)."""
+    secret = find(env, caller, "RestoreSecret", secret_id, deleted=True)
+    if secret.deletion is None:
+        return secret
+    saved = env.tx.secrets.save(replace(secret, deletion=None, changed=env.now))
+    _version_events(env, saved, "CancelSecretVersionDelete")
+    return stop_obstructed(env, saved)
+
+
+def tag_resource(env: Env, caller: Principal, *, secret_id: str, tags: Mapping[str, str]) -> None:
+    """Add tags, or overwrite them by key (B.14)."""
+    secret = find(env, caller, "TagResource", secret_id)
+    env.tx.secrets.save(secret.tagged(tags, env.now))
+
+
+def untag_resource(env: Env, caller: Principal, *, secret_id: str, tag_keys: list[str]) -> None:
+    """Remove tags by key (B.14)."""
+    secret = find(env, caller, "UntagResource", secret_id)
+    env.tx.secrets.save(secret.untagged(tag_keys, env.now))
