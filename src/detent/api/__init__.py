@@ -1,0 +1,1 @@
+"""The AWS wire protocol, and nowhere else."""

@@ -1,0 +1,90 @@
+"""The same operations without HTTP, for functions that run in this process: a client in boto3's shape.
+
+Each call is decoded, authorized and audited like any other; only the signature is missing, because the caller is this
+very process. The access key is looked up on every call: when its session ends, so does this client's power.
+"""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from detent.api.calls import Answer, Call, Origin, Refusal, decode, perform
+from detent.api.errors import CODES, Refused
+from detent.api.operations import OPERATIONS, SECRETS_MANAGER, Runs
+from detent.api.shapes import wire_name
+from detent.model.errors import ReadOnlyTransaction
+from detent.model.policy import Principal
+from detent.model.ports import Transactions
+from detent.service import access
+from detent.service.env import Server
+
+
+class ClientError(Exception):
+    """A refusal, in the shape of botocore's error of that name: `response["Error"]` has Code and Message."""
+
+    def __init__(self, code: str, message: str, operation: str) -> None:
+        """Take the wire's code and message."""
+        super().__init__(f"An error occurred ({code}) when calling the {operation} operation: {message}")
+        self.response = {"Error": {"Code": code, "Message": message}}
+
+
+_EXCEPTIONS: dict[str, type[ClientError]] = {code: type(code, (ClientError,), {}) for code in CODES.values()}
+
+
+class LocalClient:
+    """Secrets Manager's operations as methods, for one access key."""
+
+    exceptions = SimpleNamespace(ClientError=ClientError, **_EXCEPTIONS)
+
+    def __init__(self, server: Server, store: Transactions, access_key_id: str) -> None:
+        """Act as the holder of this access key."""
+        self._server = server
+        self._store = store
+        self._access_key_id = access_key_id
+
+    def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
+        """Give the operation of boto3's method name."""
+        operation = wire_name(method)
+        if f"{SECRETS_MANAGER}.{operation}".encode() not in OPERATIONS:
+            raise AttributeError(method)
+        return lambda **members: self._call(operation, members)
+
+    def _call(self, name: str, members: dict[str, Any]) -> dict[str, Any]:
+        operation = OPERATIONS[f"{SECRETS_MANAGER}.{name}".encode()]
+        if "client_request_token" in operation.shape.__struct_fields__:  # SDKs fill it in (K)
+            members.setdefault("ClientRequestToken", str(uuid4()))
+        origin = Origin(str(uuid4()), "secretsmanager.amazonaws.com", "detent/local")
+        try:
+            request = decode(operation, msgspec.json.encode(members))
+            call = Call(operation, request, self._principal(), origin)
+            answer = self._run(call)
+        except Refused as refused:
+            raise _error(refused.code, refused.message, name) from None
+        except Refusal as refusal:
+            told = msgspec.json.decode(refusal.answer.body)
+            raise _error(told["__type"], told.get("Message") or told.get("message", ""), name) from None
+        reply: dict[str, Any] = msgspec.json.decode(answer.body) if answer.body else {}
+        return reply
+
+    def _run(self, call: Call) -> Answer:
+        if call.operation.runs is not Runs.ON_WRITER:
+            try:
+                with self._store.read() as tx:
+                    return perform(self._server, call, self._server.env(tx))
+            except ReadOnlyTransaction:
+                pass
+        return self._store.submit(lambda tx: perform(self._server, call, self._server.env(tx))).result()
+
+    def _principal(self) -> Principal:
+        with self._store.read() as tx:
+            principal = access.holder(self._server.env(tx), self._access_key_id)
+        if principal is None:
+            raise Refused("ExpiredTokenException", "The security token included in the request is expired")
+        return principal
+
+
+def _error(code: str, message: str, operation: str) -> ClientError:
+    return _EXCEPTIONS.get(code, ClientError)(code, message, operation)

@@ -1,0 +1,141 @@
+"""The table: operation, request shape, service function, reply. What is not a row is an unknown operation."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from detent.api import replies, shapes
+from detent.service import history, passwords, rotations, secrets, versions
+
+SECRETS_MANAGER, DETENT = "secretsmanager", "detent"  # signing names, and target prefixes too
+
+
+class Runs(Enum):
+    """Where an operation runs."""
+
+    ON_LOOP = "a read short enough for the loop's own thread"
+    ON_THREAD = "a read that may be long"
+    ON_WRITER = "a write transaction"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One row."""
+
+    service: str
+    name: str
+    shape: type[shapes.Request]
+    run: Callable[..., Any]
+    reply: Callable[[Any], msgspec.Struct | None]
+    runs: Runs
+    decoder: "msgspec.json.Decoder[shapes.Request]" = field(init=False)
+    members: tuple[tuple[str, str, bool], ...] = field(init=False)  # field, name in the audit trail, whether sensitive
+
+    def __post_init__(self) -> None:
+        """Make ready what each call needs."""
+        object.__setattr__(self, "decoder", msgspec.json.Decoder(self.shape))
+        named = [(name, shapes.wire_name(name)) for name in self.shape.__struct_fields__]
+        members = tuple((name, wire[:1].lower() + wire[1:], name in shapes.SENSITIVE) for name, wire in named)
+        object.__setattr__(self, "members", members)
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether the audit trail calls it read-only."""
+        return self.runs is not Runs.ON_WRITER
+
+    def arguments(self, request: shapes.Request) -> dict[str, Any]:
+        """Give the request's members as the service function takes them."""
+        return {name: _plain(getattr(request, name)) for name, _, _ in self.members}
+
+    def audited(self, request: shapes.Request) -> dict[str, Any]:
+        """Give the request's members for the audit trail: those sent, without values."""
+        shown = {wire: getattr(request, name) for name, wire, sensitive in self.members if not sensitive}
+        return {wire: value for wire, value in shown.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a shape declares
+    if isinstance(value, list) and value and isinstance(value[0], shapes.Tag):
+        return {tag.key: tag.value for tag in value}
+    if isinstance(value, shapes.RotationRules):
+        return {name: member for name, member in msgspec.structs.asdict(value).items() if member is not None}
+    return value
+
+
+def _nothing(_: object) -> None:
+    """Answer with an empty body (A.2)."""
+
+
+_ROWS = (
+    Operation(
+        SECRETS_MANAGER,
+        "CancelRotateSecret",
+        shapes.SecretNamed,
+        rotations.cancel_rotate_secret,
+        replies.written,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        SECRETS_MANAGER, "CreateSecret", shapes.CreateSecret, secrets.create_secret, replies.written, Runs.ON_WRITER
+    ),
+    Operation(
+        SECRETS_MANAGER, "DeleteSecret", shapes.DeleteSecret, secrets.delete_secret, replies.deleted, Runs.ON_WRITER
+    ),
+    Operation(
+        SECRETS_MANAGER, "DescribeSecret", shapes.SecretNamed, secrets.describe_secret, replies.described, Runs.ON_LOOP
+    ),
+    Operation(
+        SECRETS_MANAGER,
+        "GetRandomPassword",
+        shapes.GetRandomPassword,
+        passwords.get_random_password,
+        replies.random_password,
+        Runs.ON_LOOP,
+    ),
+    Operation(
+        SECRETS_MANAGER,
+        "GetSecretValue",
+        shapes.GetSecretValue,
+        versions.get_secret_value,
+        replies.secret_value,
+        Runs.ON_LOOP,
+    ),
+    Operation(
+        SECRETS_MANAGER,
+        "ListSecretVersionIds",
+        shapes.ListSecretVersionIds,
+        versions.list_secret_version_ids,
+        replies.versions,
+        Runs.ON_THREAD,
+    ),
+    Operation(SECRETS_MANAGER, "ListSecrets", shapes.ListSecrets, secrets.list_secrets, replies.listed, Runs.ON_THREAD),
+    Operation(
+        SECRETS_MANAGER, "PutSecretValue", shapes.PutSecretValue, versions.put_secret_value, replies.put, Runs.ON_WRITER
+    ),
+    Operation(
+        SECRETS_MANAGER, "RestoreSecret", shapes.SecretNamed, secrets.restore_secret, replies.named, Runs.ON_WRITER
+    ),
+    Operation(
+        SECRETS_MANAGER, "RotateSecret", shapes.RotateSecret, rotations.rotate_secret, replies.written, Runs.ON_WRITER
+    ),
+    Operation(SECRETS_MANAGER, "TagResource", shapes.TagResource, secrets.tag_resource, _nothing, Runs.ON_WRITER),
+    Operation(SECRETS_MANAGER, "UntagResource", shapes.UntagResource, secrets.untag_resource, _nothing, Runs.ON_WRITER),
+    Operation(
+        SECRETS_MANAGER, "UpdateSecret", shapes.UpdateSecret, secrets.update_secret, replies.written, Runs.ON_WRITER
+    ),
+    Operation(
+        SECRETS_MANAGER,
+        "UpdateSecretVersionStage",
+        shapes.UpdateSecretVersionStage,
+        versions.update_secret_version_stage,
+        replies.named,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT, "DescribeRotation", shapes.DescribeRotation, history.describe_rotation, replies.rotation, Runs.ON_LOOP
+    ),
+    Operation(DETENT, "ListRotations", shapes.ListRotations, history.list_rotations, replies.rotations, Runs.ON_THREAD),
+)
+OPERATIONS: Mapping[bytes, Operation] = {f"{row.service}.{row.name}".encode(): row for row in _ROWS}

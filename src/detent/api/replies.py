@@ -1,0 +1,179 @@
+"""What the service answers, as the wire's replies."""
+
+from datetime import UTC, date, datetime, time
+
+from detent.api import shapes
+from detent.model.rotation import Attempt
+from detent.model.schedule import RotationRules
+from detent.model.secret import Secret, Version
+from detent.model.value import SecretValue
+from detent.service.history import SecretRotation
+from detent.service.paging import Paged
+from detent.service.secrets import Deleted
+from detent.service.versions import ListedVersions, ReadValue, WrittenVersion
+
+
+def seconds(moment: datetime) -> float:
+    """Give a moment as the wire does: seconds since 1970, milliseconds after the point."""
+    return round(moment.timestamp(), 3)
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else seconds(moment)
+
+
+def _day(day: date | None) -> float | None:
+    """Give a day as its midnight, UTC (C.8)."""
+    return None if day is None else datetime.combine(day, time(), UTC).timestamp()
+
+
+def secret_value(read: ReadValue) -> shapes.SecretValueReply:
+    """Answer GetSecretValue."""
+    plain = read.value.reveal()
+    return shapes.SecretValueReply(
+        arn=read.secret.arn,
+        name=read.secret.name,
+        version_id=read.version.id,
+        secret_string=plain if isinstance(plain, str) else None,
+        secret_binary=plain if isinstance(plain, bytes) else None,
+        version_stages=list(read.secret.labels_of(read.version.id)) or None,
+        created_date=seconds(read.version.created),
+    )
+
+
+def named(secret: Secret) -> shapes.NamedReply:
+    """Answer with the secret alone."""
+    return shapes.NamedReply(arn=secret.arn, name=secret.name)
+
+
+def written(made: WrittenVersion) -> shapes.NamedReply:
+    """Answer with the secret and the version, if one was made."""
+    return shapes.NamedReply(arn=made.secret.arn, name=made.secret.name, version_id=made.version_id)
+
+
+def put(made: WrittenVersion) -> shapes.NamedReply:
+    """Answer PutSecretValue: with the version's labels as they are now."""
+    stages: list[str] = [] if made.version_id is None else [*made.secret.labels_of(made.version_id)]
+    return shapes.NamedReply(
+        arn=made.secret.arn, name=made.secret.name, version_id=made.version_id, version_stages=stages
+    )
+
+
+def described(secret: Secret) -> shapes.SecretReply:
+    """Answer DescribeSecret."""
+    return _secret(secret, version_ids_to_stages=_stages(secret))
+
+
+def listed(page: Paged[Secret]) -> shapes.ListSecretsReply:
+    """Answer ListSecrets."""
+    entries = [_secret(secret, secret_versions_to_stages=_stages(secret)) for secret in page.items]
+    return shapes.ListSecretsReply(secret_list=entries, next_token=page.next_token)
+
+
+def _stages(secret: Secret) -> dict[str, list[str]] | None:
+    holders = sorted(set(secret.labels.values()))
+    return {holder: list(secret.labels_of(holder)) for holder in holders} or None
+
+
+def _secret(secret: Secret, **stages: dict[str, list[str]] | None) -> shapes.SecretReply:
+    rotation = secret.rotation
+    on = rotation if secret.rotates else None
+    window = on.next_window if on is not None else None
+    return shapes.SecretReply(
+        arn=secret.arn,
+        name=secret.name,
+        description=secret.description,
+        kms_key_id=secret.kms_key_id,
+        type=secret.type,
+        rotation_enabled=None if rotation is None else rotation.enabled,
+        rotation_lambda_arn=None if rotation is None else rotation.function,
+        rotation_rules=None if rotation is None else _rules(rotation.rules),
+        last_rotated_date=None if on is None else _seconds(on.rotated),
+        last_changed_date=seconds(secret.changed),
+        last_accessed_date=_day(secret.accessed),
+        deleted_date=_seconds(secret.deletion),
+        next_rotation_date=None if window is None else seconds(window.last_second),
+        tags=None if secret.tags is None else [shapes.TagShown(key=k, value=v) for k, v in secret.tags.items()],
+        created_date=seconds(secret.created),
+        **stages,
+    )
+
+
+def _rules(rules: RotationRules | None) -> shapes.RotationRulesShown | None:
+    if rules is None:
+        return None
+    return shapes.RotationRulesShown(
+        automatically_after_days=rules.shown_days,
+        duration=None if rules.duration_hours is None else f"{rules.duration_hours}h",
+        schedule_expression=rules.expression,
+    )
+
+
+def versions(found: ListedVersions) -> shapes.ListVersionsReply:
+    """Answer ListSecretVersionIds."""
+    return shapes.ListVersionsReply(
+        versions=[_version(found.secret, version) for version in found.page.items],
+        next_token=found.page.next_token,
+        arn=found.secret.arn,
+        name=found.secret.name,
+    )
+
+
+def _version(secret: Secret, version: Version) -> shapes.VersionReply:
+    return shapes.VersionReply(
+        version_id=version.id,
+        version_stages=list(secret.labels_of(version.id)) or None,
+        last_accessed_date=_day(version.accessed),
+        created_date=seconds(version.created),
+        kms_key_ids=[secret.kms_key_id or "DefaultEncryptionKey"],
+    )
+
+
+def deleted(gone: Deleted) -> shapes.DeleteSecretReply:
+    """Answer DeleteSecret."""
+    return shapes.DeleteSecretReply(arn=gone.arn, name=gone.name, deletion_date=seconds(gone.deletion))
+
+
+def random_password(password: SecretValue) -> shapes.RandomPasswordReply:
+    """Answer GetRandomPassword."""
+    return shapes.RandomPasswordReply(random_password=str(password.reveal()))
+
+
+def rotation(found: SecretRotation) -> shapes.RotationReply:
+    """Answer DescribeRotation."""
+    return _rotation(found, [_attempt(attempt) for attempt in found.attempts])
+
+
+def rotations(page: Paged[SecretRotation]) -> shapes.ListRotationsReply:
+    """Answer ListRotations."""
+    return shapes.ListRotationsReply(
+        rotations=[_rotation(found, None) for found in page.items], next_token=page.next_token
+    )
+
+
+def _rotation(found: SecretRotation, attempts: list[shapes.AttemptReply] | None) -> shapes.RotationReply:
+    rotation = found.rotation
+    return shapes.RotationReply(
+        arn=found.secret.arn,
+        name=found.secret.name,
+        version_id=rotation.token,
+        purpose=rotation.purpose,
+        state=rotation.state,
+        step=rotation.step,
+        started_date=_seconds(rotation.started),
+        ended_date=_seconds(rotation.ended),
+        next_attempt_date=_seconds(rotation.due),
+        reason=rotation.reason,
+        attempts=attempts,
+    )
+
+
+def _attempt(attempt: Attempt) -> shapes.AttemptReply:
+    return shapes.AttemptReply(
+        step=attempt.step,
+        number=attempt.number,
+        started_date=seconds(attempt.started),
+        duration_millis=round(attempt.duration.total_seconds() * 1000, 3),
+        outcome="succeeded" if attempt.reason is None else "failed",
+        reason=attempt.reason,
+    )

@@ -1,0 +1,333 @@
+"""The wire's shapes: requests with their constraints (API reference B.0), replies as they are sent."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+# Members whose values never stand in an error, a log or the audit trail.
+SENSITIVE = frozenset({"secret_string", "secret_binary", "rotation_token", "random_password"})
+
+_SPECIAL = {"arn": "ARN", "rotation_lambda_arn": "RotationLambdaARN"}
+
+
+def wire_name(field: str) -> str:
+    """Give a field's name on the wire."""
+    return _SPECIAL.get(field) or "".join(part.capitalize() for part in field.split("_"))
+
+
+class Request(Struct, rename=wire_name):
+    """A request; members nobody knows are ignored, `null` is absent (A.1)."""
+
+
+class Reply(Struct, rename=wire_name, omit_defaults=True):
+    """A reply; absent members are left out (A.1)."""
+
+
+SecretId = Annotated[str, Meta(min_length=1, max_length=2048)]
+Name = Annotated[str, Meta(min_length=1, max_length=512)]
+Token = str  # its length has an error of its own (B.1)
+VersionId = Annotated[str, Meta(min_length=32, max_length=64)]
+VersionStage = Annotated[str, Meta(min_length=1, max_length=256)]
+VersionStages = Annotated[list[VersionStage], Meta(min_length=1, max_length=20)]
+UpTo2048 = Annotated[str, Meta(max_length=2048)]
+TypeName = Annotated[str, Meta(max_length=256)]
+RotationToken = Annotated[str, Meta(min_length=36, max_length=256, pattern=r"^[a-zA-Z0-9\-]+$")]
+NextToken = Annotated[str, Meta(min_length=1, max_length=4096)]
+MaxResults = Annotated[int, Meta(ge=1, le=100)]
+TagKey = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class Tag(Request):
+    """One tag of a request."""
+
+    key: TagKey
+    value: Annotated[str, Meta(max_length=256)] = ""
+
+
+class TagShown(Reply):
+    """One tag of a reply."""
+
+    key: str
+    value: str
+
+
+class RotationRules(Request):
+    """When to rotate, as asked."""
+
+    automatically_after_days: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    duration: Annotated[str, Meta(min_length=2, max_length=3, pattern=r"^[0-9]+h$")] | None = None
+    schedule_expression: (
+        Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[0-9A-Za-z\(\)#\?\*\-\/, ]+$")] | None
+    ) = None
+
+
+class RotationRulesShown(Reply):
+    """When to rotate, as shown."""
+
+    automatically_after_days: int | None = None
+    duration: str | None = None
+    schedule_expression: str | None = None
+
+
+class ReplicaRegion(Request):
+    """A region to replicate to."""
+
+    region: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^([a-z]+-)+\d+$")] | None = None
+    kms_key_id: UpTo2048 | None = None
+
+
+class CreateSecret(Request):
+    """B.1."""
+
+    name: Name
+    client_request_token: Token | None = None
+    description: UpTo2048 | None = None
+    kms_key_id: UpTo2048 | None = None
+    secret_string: str | None = None
+    secret_binary: bytes | None = None
+    tags: list[Tag] | None = None
+    type: TypeName | None = None
+    add_replica_regions: Annotated[list[ReplicaRegion], Meta(min_length=1)] | None = None
+
+
+class GetSecretValue(Request):
+    """B.3."""
+
+    secret_id: SecretId
+    version_id: VersionId | None = None
+    version_stage: VersionStage | None = None
+
+
+class PutSecretValue(Request):
+    """B.2."""
+
+    secret_id: SecretId
+    client_request_token: Token | None = None
+    secret_string: str | None = None
+    secret_binary: bytes | None = None
+    version_stages: VersionStages | None = None
+    rotation_token: RotationToken | None = None
+
+
+class UpdateSecret(Request):
+    """B.5."""
+
+    secret_id: SecretId
+    client_request_token: Token | None = None
+    description: UpTo2048 | None = None
+    kms_key_id: UpTo2048 | None = None
+    secret_string: str | None = None
+    secret_binary: bytes | None = None
+    type: TypeName | None = None
+
+
+class SecretNamed(Request):
+    """A request with nothing but the secret."""
+
+    secret_id: SecretId
+
+
+class ListSecrets(Request):
+    """B.7."""
+
+    include_planned_deletion: bool | None = None
+    max_results: MaxResults | None = None
+    next_token: NextToken | None = None
+    filters: list[dict[str, Any]] | None = None
+    sort_by: str | None = None
+    sort_order: str | None = None
+
+
+class ListSecretVersionIds(Request):
+    """B.8."""
+
+    secret_id: SecretId
+    max_results: MaxResults | None = None
+    next_token: NextToken | None = None
+    include_deprecated: bool | None = None
+
+
+class UpdateSecretVersionStage(Request):
+    """B.13."""
+
+    secret_id: SecretId
+    version_stage: VersionStage
+    remove_from_version_id: VersionId | None = None
+    move_to_version_id: VersionId | None = None
+
+
+class DeleteSecret(Request):
+    """B.9; the window's limits have an error of their own."""
+
+    secret_id: SecretId
+    recovery_window_in_days: int | None = None
+    force_delete_without_recovery: bool | None = None
+
+
+class RotateSecret(Request):
+    """B.11."""
+
+    secret_id: SecretId
+    client_request_token: Token | None = None
+    rotation_lambda_arn: UpTo2048 | None = None
+    rotation_rules: RotationRules | None = None
+    rotate_immediately: bool | None = None
+
+
+class GetRandomPassword(Request):
+    """B.15."""
+
+    password_length: Annotated[int, Meta(ge=1, le=4096)] | None = None
+    exclude_characters: Annotated[str, Meta(max_length=4096)] | None = None
+    exclude_numbers: bool | None = None
+    exclude_punctuation: bool | None = None
+    exclude_uppercase: bool | None = None
+    exclude_lowercase: bool | None = None
+    include_space: bool | None = None
+    require_each_included_type: bool | None = None
+
+
+class TagResource(Request):
+    """B.14."""
+
+    secret_id: SecretId
+    tags: list[Tag]
+
+
+class UntagResource(Request):
+    """B.14."""
+
+    secret_id: SecretId
+    tag_keys: list[TagKey]
+
+
+class ListRotations(Request):
+    """Detent's own: the rotations of one secret, or of all."""
+
+    secret_id: SecretId | None = None
+    max_results: MaxResults | None = None
+    next_token: NextToken | None = None
+
+
+class DescribeRotation(Request):
+    """Detent's own: one rotation, by default the secret's latest."""
+
+    secret_id: SecretId
+    version_id: VersionId | None = None
+
+
+class NamedReply(Reply):
+    """The secret, and the version a call made."""
+
+    arn: str
+    name: str
+    version_id: str | None = None
+    version_stages: list[str] | None = None
+
+
+class SecretValueReply(Reply):
+    """B.3."""
+
+    arn: str
+    name: str
+    version_id: str
+    created_date: float
+    secret_string: str | None = None
+    secret_binary: bytes | None = None
+    version_stages: list[str] | None = None
+
+
+class SecretReply(Reply):
+    """B.6, and an entry of B.7: they differ in the name of the labels' map."""
+
+    arn: str
+    name: str
+    last_changed_date: float
+    created_date: float
+    description: str | None = None
+    kms_key_id: str | None = None
+    type: str | None = None
+    rotation_enabled: bool | None = None
+    rotation_lambda_arn: str | None = None
+    rotation_rules: RotationRulesShown | None = None
+    last_rotated_date: float | None = None
+    last_accessed_date: float | None = None
+    deleted_date: float | None = None
+    next_rotation_date: float | None = None
+    tags: list[TagShown] | None = None
+    version_ids_to_stages: dict[str, list[str]] | None = None
+    secret_versions_to_stages: dict[str, list[str]] | None = None
+
+
+class ListSecretsReply(Reply):
+    """B.7."""
+
+    secret_list: list[SecretReply]
+    next_token: str | None = None
+
+
+class VersionReply(Reply):
+    """An entry of B.8."""
+
+    version_id: str
+    created_date: float
+    version_stages: list[str] | None = None
+    last_accessed_date: float | None = None
+    kms_key_ids: list[str] | None = None
+
+
+class ListVersionsReply(Reply):
+    """B.8."""
+
+    versions: list[VersionReply]
+    arn: str
+    name: str
+    next_token: str | None = None
+
+
+class DeleteSecretReply(Reply):
+    """B.9."""
+
+    arn: str
+    name: str
+    deletion_date: float
+
+
+class RandomPasswordReply(Reply):
+    """B.15."""
+
+    random_password: str
+
+
+class AttemptReply(Reply):
+    """One call of the function for one step."""
+
+    step: str
+    number: int
+    started_date: float
+    duration_millis: float
+    outcome: str
+    reason: str | None = None
+
+
+class RotationReply(Reply):
+    """One rotation; attempts only when it is described."""
+
+    arn: str
+    name: str
+    purpose: str
+    state: str
+    step: str
+    version_id: str | None = None
+    started_date: float | None = None
+    ended_date: float | None = None
+    next_attempt_date: float | None = None
+    reason: str | None = None
+    attempts: list[AttemptReply] | None = None
+
+
+class ListRotationsReply(Reply):
+    """Detent's own."""
+
+    rotations: list[RotationReply]
+    next_token: str | None = None

@@ -1,0 +1,217 @@
+"""Who is calling: SigV4 verification (API reference A.4), in bytes.
+
+Only derived signing keys come this far, and they are kept per scope only while nothing was committed to the store
+since they were derived: a deleted key or an ended session holds on the very next request.
+"""
+
+import hashlib
+import hmac
+import re
+from calendar import timegm
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import strptime
+from urllib.parse import quote, unquote
+
+from detent.api.errors import Refused
+from detent.model.policy import Principal
+from detent.service.access import Signer
+
+_AUTHORIZATION = re.compile(
+    rb"AWS4-HMAC-SHA256 +Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request *,"
+    rb" *SignedHeaders=([^,\s]+) *, *Signature=([0-9a-f]{64})\s*"
+)
+_SKEW = timedelta(minutes=5)
+_MAX_KEPT = 1024
+_UNKNOWN = "The security token included in the request is invalid."
+_DIFFERS = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key"
+    " and signing method. Consult the service documentation for details."
+)
+
+Lookup = Callable[[str, str, str, str], Signer | None]  # access key id, date, region, service
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """The parts of an HTTP request that a signature covers; header names in lower case."""
+
+    method: bytes
+    path: bytes  # raw: as it was sent
+    query: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    signer: Signer
+    keyed: "hmac.HMAC"  # copied for each request: cheaper than keying anew
+
+
+class Verifier:
+    """Verifies signatures for one region and the services served there."""
+
+    def __init__(self, lookup: Lookup, stamp: Callable[[], int], region: str, services: frozenset[str]) -> None:
+        """Take where signers come from, and the store's stamp that says whether kept ones still hold."""
+        self._lookup = lookup
+        self._stamp = stamp
+        self._region = region
+        self._services = services
+        self._kept: dict[bytes, _Kept] = {}
+        self._kept_at = -1
+
+    def verify(self, request: Signed, service: str, now: datetime) -> Principal:
+        """Tell who signed the request for this service. Raises Refused."""
+        headers = dict(request.headers)
+        given = headers.get(b"authorization")
+        if given is None:
+            raise Refused("MissingAuthenticationTokenException", "Request is missing Authentication Token")
+        parts = _AUTHORIZATION.fullmatch(given)
+        if parts is None:
+            raise Refused(
+                "IncompleteSignatureException",
+                "The Authorization header must be AWS4-HMAC-SHA256 with Credential, SignedHeaders and Signature.",
+            )
+        access_key_id, date, region, signed_for, names, signature = parts.groups()
+        stamp = _date_of(headers)
+        self._check_scope(region.decode(), signed_for.decode(), service, date, stamp)
+        _check_skew(stamp, now)
+        signed_names = names.split(b";")
+        _check_signed(request, headers, signed_names)
+        scope = b"%b/%b/%b/aws4_request" % (date, region, signed_for)
+        kept = self._signer(access_key_id, date, region, signed_for)
+        _check_session(kept.signer, headers, now)
+        expected = _signature(kept.keyed, request, headers, signed_names, stamp, scope)
+        if not hmac.compare_digest(expected, signature):
+            raise Refused("InvalidSignatureException", _DIFFERS)
+        return kept.signer.principal
+
+    def _check_scope(self, region: str, signed_for: str, service: str, date: bytes, stamp: bytes) -> None:
+        if region != self._region:
+            raise Refused("InvalidSignatureException", "Credential should be scoped to a valid region.")
+        if signed_for != service or service not in self._services:
+            raise Refused("InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'.")
+        if not stamp.startswith(date):
+            raise Refused(
+                "InvalidSignatureException",
+                f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP:"
+                f" '{date.decode()}' != '{stamp[:8].decode()}', from '{stamp.decode()}'.",
+            )
+
+    def _signer(self, access_key_id: bytes, date: bytes, region: bytes, service: bytes) -> _Kept:
+        stamp = self._stamp()
+        if stamp != self._kept_at or len(self._kept) >= _MAX_KEPT:
+            self._kept.clear()
+            self._kept_at = stamp
+        wanted = b"/".join((access_key_id, date, region, service))
+        kept = self._kept.get(wanted)
+        if kept is None:
+            kept = self._kept[wanted] = self._derive(access_key_id, date, region, service)
+        return kept
+
+    def _derive(self, access_key_id: bytes, date: bytes, region: bytes, service: bytes) -> _Kept:
+        try:
+            signer = self._lookup(access_key_id.decode("ascii"), date.decode(), region.decode(), service.decode())
+        except UnicodeDecodeError:
+            signer = None
+        if signer is None:
+            raise Refused("UnrecognizedClientException", _UNKNOWN)
+        return _Kept(signer, hmac.new(signer.signing_key, digestmod=hashlib.sha256))
+
+
+def _date_of(headers: dict[bytes, bytes]) -> bytes:
+    """Give the request's date as YYYYMMDDTHHMMSSZ."""
+    stamp = headers.get(b"x-amz-date") or headers.get(b"date") or b""
+    if len(stamp) != len(b"20260101T000000Z"):
+        raise Refused("IncompleteSignatureException", "The request needs a signed X-Amz-Date, as YYYYMMDDTHHMMSSZ.")
+    return stamp
+
+
+def _check_skew(stamp: bytes, now: datetime) -> None:
+    try:
+        seconds = timegm(strptime(stamp.decode("ascii"), "%Y%m%dT%H%M%SZ"))
+    except ValueError:
+        raise Refused("IncompleteSignatureException", "X-Amz-Date must be a date as YYYYMMDDTHHMMSSZ.") from None
+    ahead = seconds - now.timestamp()
+    if abs(ahead) <= _SKEW.total_seconds():
+        return
+    shown, limit = stamp.decode(), now + _SKEW if ahead > 0 else now - _SKEW
+    if ahead > 0:
+        raise Refused(
+            "InvalidSignatureException",
+            f"Signature not yet current: {shown} is still later than {_shown(limit)} ({_shown(now)} + 5 min.)",
+        )
+    raise Refused(
+        "InvalidSignatureException",
+        f"Signature expired: {shown} is now earlier than {_shown(limit)} ({_shown(now)} - 5 min.)",
+    )
+
+
+def _shown(moment: datetime) -> str:
+    return moment.strftime("%Y%m%dT%H%M%SZ")
+
+
+def _check_signed(request: Signed, headers: dict[bytes, bytes], names: list[bytes]) -> None:
+    """Refuse what would let a changed request pass: unsigned headers that decide, headers given twice."""
+    deciding = [b"host", b"x-amz-date" if b"x-amz-date" in headers else b"date"]
+    deciding += [name for name in (b"x-amz-target", b"x-amz-security-token") if name in headers]
+    missing = [name.decode() for name in deciding if name not in names]
+    absent = [name.decode("latin-1") for name in names if name not in headers]
+    if missing or absent:
+        raise Refused(
+            "IncompleteSignatureException", f"These headers must be sent and signed: {', '.join(missing + absent)}."
+        )
+    if len(headers) != len(request.headers):
+        sent = [name for name, _ in request.headers]
+        if any(sent.count(name) > 1 for name in (*names, b"authorization")):
+            raise Refused("IncompleteSignatureException", "A signed header was sent more than once.")
+
+
+def _check_session(signer: Signer, headers: dict[bytes, bytes], now: datetime) -> None:
+    token = headers.get(b"x-amz-security-token")
+    if signer.session_token_hash is None:
+        if token is not None:
+            raise Refused("UnrecognizedClientException", _UNKNOWN)
+        return
+    if not hmac.compare_digest(hashlib.sha256(token or b"").digest(), signer.session_token_hash):
+        raise Refused("UnrecognizedClientException", _UNKNOWN)
+    if signer.expires is not None and signer.expires <= now:
+        raise Refused("ExpiredTokenException", "The security token included in the request is expired")
+
+
+def _signature(  # noqa: PLR0917 - the six things a signature is made of
+    keyed: "hmac.HMAC", request: Signed, headers: dict[bytes, bytes], names: list[bytes], stamp: bytes, scope: bytes
+) -> bytes:
+    body_hash = hashlib.sha256(request.body).hexdigest().encode()
+    if b"x-amz-content-sha256" in names and headers[b"x-amz-content-sha256"] != body_hash:
+        raise Refused("InvalidSignatureException", _DIFFERS)
+    canonical = b"\n".join(
+        (
+            request.method,
+            request.path if request.path == b"/" else _canonical_path(request.path),
+            _canonical_query(request.query) if request.query else b"",
+            *[b"%b:%b" % (name, _folded(headers[name])) for name in names],
+            b"",
+            b";".join(names),
+            body_hash,
+        )
+    )
+    mac = keyed.copy()
+    mac.update(b"AWS4-HMAC-SHA256\n%b\n%b\n%b" % (stamp, scope, hashlib.sha256(canonical).hexdigest().encode()))
+    return mac.hexdigest().encode()
+
+
+def _folded(value: bytes) -> bytes:
+    return b" ".join(value.split()) if b"  " in value else value.strip()
+
+
+def _canonical_path(path: bytes) -> bytes:
+    return quote(path.decode("latin-1"), safe="/-_.~", encoding="latin-1").encode()
+
+
+def _canonical_query(query: bytes) -> bytes:
+    pairs = [part.partition("=")[::2] for part in query.decode("latin-1").split("&") if part]
+    encoded = sorted((quote(unquote(key), safe="-_.~"), quote(unquote(value), safe="-_.~")) for key, value in pairs)
+    return "&".join(f"{key}={value}" for key, value in encoded).encode()

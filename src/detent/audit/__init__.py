@@ -1,0 +1,1 @@
+"""CloudTrail-shaped records of every call and every service event."""
