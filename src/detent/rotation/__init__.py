@@ -1,0 +1,1 @@
+"""Making due rotations happen. Knows no engine, and no plaintext."""

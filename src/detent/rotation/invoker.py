@@ -1,0 +1,72 @@
+"""Calling a rotation function: here those that run in this process."""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from detent.model.errors import FunctionFailed
+from detent.model.ports import Clock, SessionCredentials, StepCall
+
+_LONGEST_REASON = 1000  # characters kept of what a function said
+
+
+class Function(Protocol):
+    """A rotation function that runs in this process; the runner cannot tell it from any other."""
+
+    def run(self, event: Mapping[str, str], client: Any, remaining: Callable[[], float]) -> None:  # noqa: ANN401 - a client in boto3's shape
+        """Run one step; `remaining` gives the seconds left. Raises whatever made it fail."""
+
+
+class InProcess:
+    """`ports.FunctionCaller` for functions of this process, each under `arn:aws:lambda:…:function:<name>`."""
+
+    def __init__(
+        self,
+        functions: Mapping[str, Function],
+        prefix: str,
+        client_for: Callable[[SessionCredentials], Any],
+        clock: Clock,
+    ) -> None:
+        """Take the functions by name, what stands before a name in its ARN, and how a step's client is made."""
+        self._functions = functions
+        self._prefix = prefix
+        self._client_for = client_for
+        self._clock = clock
+
+    def exists(self, function: str) -> bool:
+        """Say whether a function of this ARN can be called."""
+        return self._named(function) is not None
+
+    def call(self, step: StepCall) -> None:
+        """Run one step to its end or its deadline. Raises FunctionFailed."""
+        function = self._named(step.function)
+        if function is None:
+            raise FunctionFailed(f"There is no function {step.function}.")
+        outcome: list[BaseException | None] = []
+        thread = threading.Thread(target=self._run, args=(function, step, outcome), daemon=True)
+        thread.start()
+        thread.join(max(0.0, self._remaining(step)))
+        if not outcome:  # a thread cannot be ended; its session is, so that what it still does reaches no secret
+            raise FunctionFailed("The function did not end before its deadline.")
+        if outcome[0] is not None:
+            raise FunctionFailed(_reason(outcome[0])) from None
+
+    def _run(self, function: Function, step: StepCall, outcome: list[BaseException | None]) -> None:
+        try:
+            function.run(step.event, self._client_for(step.credentials), lambda: self._remaining(step))
+        except BaseException as error:  # noqa: BLE001 - whatever a function raises is that function's failure
+            outcome.append(error)
+        else:
+            outcome.append(None)
+
+    def _remaining(self, step: StepCall) -> float:
+        return (step.deadline - self._clock.now()).total_seconds()
+
+    def _named(self, function: str) -> Function | None:
+        name = function.removeprefix(self._prefix)
+        return self._functions.get(name) if name != function else None
+
+
+def _reason(error: BaseException) -> str:
+    said = " ".join(str(error).split())
+    return (said or type(error).__name__)[:_LONGEST_REASON]

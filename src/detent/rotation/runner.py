@@ -1,0 +1,203 @@
+"""Driving a claimed rotation through its steps, one transaction before and one after each call of the function.
+
+Everything a crash must not lose is in the store before the next effect. A step may run twice; it runs under the same
+token, and only while this worker's lease holds.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from detent.model.errors import FunctionFailed, StaleRevision
+from detent.model.ports import Audit, Clock, FunctionCaller, Scrubber, SessionIssuer, StepCall
+from detent.model.rotation import (
+    PAUSES,
+    Attempt,
+    Purpose,
+    Rotation,
+    State,
+    Step,
+    planned,
+    without_test_version,
+)
+from detent.model.secret import CURRENT, RotationSettings, Secret, Version, VersionId
+from detent.store.protocol import Store, Tx
+
+_GRACE = timedelta(minutes=1)  # a step's session outlives its deadline by this
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One step about to be run: what was true in the transaction that prepared it."""
+
+    rotation: Rotation
+    secret: Secret
+    settings: RotationSettings
+    token: VersionId
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Runs rotations; one object serves all threads."""
+
+    store: Store
+    functions: FunctionCaller
+    sessions: SessionIssuer
+    audit: Audit
+    scrubber: Scrubber
+    clock: Clock
+    step_seconds: float
+    jitter: timedelta
+
+    def drive(self, rotation: Rotation, may_go_on: Callable[[], bool]) -> None:
+        """Run a claimed rotation until it ends or waits, or `may_go_on` says that the lease or the process ends."""
+        try:
+            while may_go_on():
+                if not self._advance(rotation):
+                    return
+            self.store.write(lambda tx: _release(tx, rotation))
+        except StaleRevision:  # somebody else has it now, or decided otherwise: their word holds
+            logging.getLogger(__name__).info("rotation %s went to another worker", rotation.id)
+
+    def _advance(self, rotation: Rotation) -> bool:
+        """Run the next step; False: there is nothing to do now."""
+        prepared = self.store.write(lambda tx: self._prepare(tx, rotation))
+        if prepared is None:
+            return False
+        started = self.clock.now()
+        reason = self._call(prepared)
+        self.store.write(lambda tx: self._conclude(tx, prepared, started, reason))
+        return True
+
+    def _prepare(self, tx: Tx, claimed: Rotation) -> Prepared | None:
+        """Ask again whether the next step is needed; None: nothing to do now, and the lease is given back."""
+        rotation = _held(tx, claimed)
+        secret = None if rotation is None else tx.secrets.keyed(rotation.secret)
+        if rotation is None or secret is None or secret.rotation is None:
+            return None
+        if rotation.due is None or rotation.due > self.clock.now():
+            tx.rotations.save(rotation, release=True)
+            return None
+        obstacle = rotation.obstacle(secret)
+        if obstacle is not None:
+            self._stop(tx, secret, rotation, *obstacle)
+            return None
+        if rotation.state is State.PLANNED:
+            if tx.rotations.open(secret.key):  # a configuration test has the pending label: wait for its end
+                tx.rotations.save(replace(rotation, due=self.clock.now() + PAUSES[0]), release=True)
+                return None
+            rotation, secret = self._begin(tx, rotation, secret)
+        elif rotation.state is State.FAILED:
+            rotation = rotation.reopened()
+        tx.rotations.save(rotation, release=False)
+        if rotation.token is None or secret.rotation is None:
+            raise AssertionError("a rotation under way has a token, and its secret rotates")
+        return Prepared(rotation, secret, secret.rotation, rotation.token)
+
+    def _begin(self, tx: Tx, rotation: Rotation, secret: Secret) -> tuple[Rotation, Secret]:
+        """Give a planned rotation its token: that of an incomplete one, which is tried again, or a new one."""
+        now = self.clock.now()
+        token = secret.pending_elsewhere or VersionId(str(uuid4()))
+        if tx.secrets.version(secret.key, token) is None:
+            tx.secrets.put_version(secret.key, Version(token, now, None), None)
+        started = tx.secrets.save(secret.rotation_started(token, now))
+        self.audit.event("RotationStarted", started, token, now)
+        return rotation.begun(token, now), started
+
+    def _call(self, prepared: Prepared) -> str | None:
+        """Call the function; gives why it failed, None: it did not."""
+        deadline = self.clock.now() + timedelta(seconds=self.step_seconds)
+        try:
+            credentials = self.sessions.issue(prepared.secret, prepared.token, deadline + _GRACE)
+            event = {
+                "Step": str(prepared.rotation.step),
+                "SecretId": prepared.secret.arn,
+                "ClientRequestToken": prepared.token,
+                "RotationToken": str(credentials.rotation_token.reveal()),
+            }
+            self.functions.call(StepCall(prepared.settings.function, event, credentials, deadline))
+        except FunctionFailed as failure:
+            return self.scrubber.scrub(prepared.secret, str(failure))
+        return None
+
+    def _conclude(self, tx: Tx, prepared: Prepared, started: datetime, reason: str | None) -> None:
+        """Record what the call gave, and where the rotation stands now."""
+        rotation, now = _held(tx, prepared.rotation), self.clock.now()
+        secret = None if rotation is None else tx.secrets.keyed(rotation.secret)
+        if rotation is None or secret is None:
+            raise StaleRevision(f"rotation {prepared.rotation.id}")
+        if reason is None and rotation.step is Step.FINISH and secret.labels.get(CURRENT) != prepared.token:
+            reason = f"The function returned from its last step, but {CURRENT} is not on the new version."
+        tx.rotations.record(rotation, Attempt(rotation.step, 0, started, now, reason))
+        if reason is None:
+            self._succeed(tx, secret, rotation.succeeded(now))
+        else:
+            self._fail(tx, secret, rotation, prepared.settings, reason)
+
+    def _succeed(self, tx: Tx, secret: Secret, rotation: Rotation) -> None:
+        ended = rotation.ended
+        tx.rotations.save(rotation, release=ended is not None)
+        if ended is None:
+            return
+        if rotation.purpose is Purpose.TEST:
+            secret = _drop_test_version(tx, secret, rotation, ended)
+            self.audit.event("TestRotationSucceeded", secret, rotation.token, ended)
+        else:
+            secret = tx.secrets.save(_rotated(secret, ended))
+            self.audit.event("RotationSucceeded", secret, rotation.token, ended)
+        tx.rotations.replan(secret.key, planned(secret, self.jitter))
+
+    def _fail(self, tx: Tx, secret: Secret, rotation: Rotation, settings: RotationSettings, reason: str) -> None:
+        now = self.clock.now()
+        next_window = settings.rules.window_after(now) if settings.rules is not None else None
+        failed = rotation.failed(reason, now, next_window)
+        tx.rotations.save(failed, release=True)
+        test = rotation.purpose is Purpose.TEST
+        said = f"Error when executing lambda {settings.function} during {rotation.step} step"
+        self.audit.event("TestRotationFailed" if test else "RotationFailed", secret, rotation.token, now, said)
+        if test:
+            cleaned = _drop_test_version(tx, secret, rotation, now)
+            tx.rotations.replan(secret.key, planned(cleaned, self.jitter))
+
+    def _stop(self, tx: Tx, secret: Secret, rotation: Rotation, state: State, reason: str) -> None:
+        now = self.clock.now()
+        if rotation.state is State.PLANNED:
+            tx.rotations.replan(secret.key, None)
+            return
+        tx.rotations.save(rotation.stopped(state, now, reason), release=True)
+        if rotation.purpose is Purpose.TEST:
+            secret = _drop_test_version(tx, secret, rotation, now)
+        elif state is State.ABANDONED:
+            self.audit.event("RotationAbandoned", secret, rotation.token, now)
+        tx.rotations.replan(secret.key, planned(secret, self.jitter))
+
+
+def _held(tx: Tx, rotation: Rotation) -> Rotation | None:
+    """Read the rotation again; None: it is gone. Raises StaleRevision when another epoch has begun."""
+    current = tx.rotations.current(rotation.id)
+    if current is not None and current.epoch != rotation.epoch:
+        raise StaleRevision(f"rotation {rotation.id}")
+    return current
+
+
+def _release(tx: Tx, rotation: Rotation) -> None:
+    current = _held(tx, rotation)
+    if current is not None:
+        tx.rotations.save(current, release=True)
+
+
+def _rotated(secret: Secret, now: datetime) -> Secret:
+    settings = secret.rotation
+    if settings is None:
+        return secret
+    window = settings.rules.window_after(now) if settings.rules is not None else None
+    return replace(secret, rotation=replace(settings, rotated=now, next_window=window))
+
+
+def _drop_test_version(tx: Tx, secret: Secret, test: Rotation, now: datetime) -> Secret:
+    cleaned = without_test_version(secret, test, now)
+    if test.token is not None and not cleaned.labels_of(test.token):
+        tx.secrets.drop_version(secret.key, test.token)
+    return secret if cleaned is secret else tx.secrets.save(cleaned)

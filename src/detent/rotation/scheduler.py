@@ -1,0 +1,105 @@
+"""Claiming what is due and keeping the leases; runners do the rest.
+
+What is due stands in the store alone. The loop looks at the store's stamp, which costs microseconds, and reads on only
+when something was committed or the next due moment has come.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import uuid4
+
+from detent.model.ports import Clock
+from detent.model.rotation import Rotation
+from detent.store.protocol import Store
+
+POLL_SECONDS = 0.01
+RUNNERS = 8
+
+
+@dataclass
+class Lease:
+    """One rotation in hand, and until when, by this process's own clock, its lease surely holds."""
+
+    rotation: Rotation
+    seconds: float
+    held_until: float = field(init=False)
+    lost: bool = False
+
+    def __post_init__(self) -> None:
+        """Start counting."""
+        self.held_until = time.monotonic() + self.seconds
+
+    def holds(self) -> bool:
+        """Whether this worker may still act. A clock that jumps does not matter: this one cannot."""
+        return not self.lost and time.monotonic() < self.held_until
+
+    def is_due(self) -> bool:
+        """Whether a third of the lease is over: time to renew."""
+        return time.monotonic() > self.held_until - self.seconds * 2 / 3
+
+
+@dataclass
+class Scheduler:
+    """Claims due rotations for this process until told to stop."""
+
+    store: Store
+    clock: Clock
+    drive: Callable[[Rotation, Callable[[], bool]], None]
+    lease_seconds: float
+    owner: str = field(default_factory=lambda: str(uuid4()))
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _leases: dict[int, Lease] = field(default_factory=dict)
+    _stamp: int = -1
+    _next_due: datetime | None = None
+
+    def run(self) -> None:
+        """Claim and hand out until `stopping` is set; then let running steps end and give their leases back."""
+        with ThreadPoolExecutor(RUNNERS, thread_name_prefix="runner") as pool:
+            while not self.stopping.wait(POLL_SECONDS):
+                try:
+                    self._turn(pool)
+                except Exception:
+                    logging.getLogger(__name__).exception("the scheduler could not reach the store")
+                    self.stopping.wait(1)
+            while self._leases:  # runners see that the process stops; until their step ends the lease must hold
+                self._renew()
+                time.sleep(POLL_SECONDS)
+
+    def _turn(self, pool: ThreadPoolExecutor) -> None:
+        self._renew()
+        free = RUNNERS - len(self._leases)
+        if free and self._something_due():
+            claimed = self.store.write(lambda tx: tx.rotations.claim_due(self.owner, self.lease_seconds, free))
+            for rotation in claimed:
+                lease = self._leases[rotation.id] = Lease(rotation, self.lease_seconds)
+                pool.submit(self._drive, lease)
+
+    def _something_due(self) -> bool:
+        stamp = self.store.stamp()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            with self.store.read() as tx:
+                self._next_due = tx.rotations.next_due()
+        return self._next_due is not None and self._next_due <= self.clock.now()
+
+    def _drive(self, lease: Lease) -> None:
+        try:
+            self.drive(lease.rotation, lambda: lease.holds() and not self.stopping.is_set())
+        except Exception:
+            logging.getLogger(__name__).exception("rotation %s was left to its lease", lease.rotation.id)
+        finally:
+            self._leases.pop(lease.rotation.id, None)
+
+    def _renew(self) -> None:
+        for lease in [lease for lease in self._leases.values() if lease.is_due()]:
+            before = time.monotonic()
+            rotation = lease.rotation
+            if self.store.write(lambda tx, held=rotation: tx.rotations.renew(held, self.lease_seconds)):  # type: ignore[misc]
+                lease.held_until = before + lease.seconds
+            else:
+                lease.lost = True
