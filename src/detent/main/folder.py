@@ -1,0 +1,123 @@
+"""The data folder: made on the first start, checked on every one, before anything in it is changed."""
+
+import configparser
+import io
+import os
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+from detent.crypto.keyset import ROOT_KEYSET_ID, Keyset, KeysetUnreadable
+from detent.main.settings import CannotStart, Settings
+from detent.model.errors import CannotOpen
+from detent.model.value import SealedValue, SecretValue
+from detent.service import access
+from detent.service.env import Env, Server
+from detent.store.migrate import migrate, require_known_schema
+from detent.store.protocol import Store, StoreUnusable
+
+_CHECK = "keyset check"  # a fact sealed on the first start: it opens under the right keyset only
+_ROOT_KEY = "root access key"
+
+
+class SystemClock:
+    """`ports.Clock`: the machine's."""
+
+    def now(self) -> datetime:
+        """Give the moment as an aware UTC datetime."""
+        return datetime.now(UTC)
+
+
+class Folder:
+    """Where a server keeps everything."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the files in it."""
+        self.path = path
+        self.store = path / "store.sqlite"
+        self.keyset = path / "keyset.json"
+        self.credentials = path / "credentials"
+        self.config = path / "config"
+        self.audit = path / "audit.log"
+
+    def open(self) -> Keyset:
+        """Make or check the folder, bring the store up to date, and give its keyset. Raises CannotStart."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            require_known_schema(self.store)
+            keyset = self._keyset()
+            if self.store.exists():
+                self._check(keyset)
+            migrate(self.store)
+        except (StoreUnusable, KeysetUnreadable) as error:
+            raise CannotStart(str(error)) from None
+        except OSError as error:
+            raise CannotStart(f"cannot use the data folder {self.path}: {error.strerror}") from None
+        return keyset
+
+    def _keyset(self) -> Keyset:
+        if self.keyset.exists():
+            return Keyset.load(self.keyset)
+        if self.store.exists():
+            raise CannotStart(
+                f"{self.keyset} is missing, and the store beside it can be read with no other keyset: put it back."
+            )
+        return Keyset.create(self.keyset)
+
+    def _check(self, keyset: Keyset) -> None:
+        """Open the fact that only the right keyset opens, without changing the store."""
+        connection = sqlite3.connect(f"{self.store.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            row = connection.execute("SELECT value FROM facts WHERE name = ?", (_CHECK,)).fetchone()
+        except sqlite3.Error as error:
+            raise StoreUnusable(f"cannot read the store {self.store}: {error}") from None
+        finally:
+            connection.close()
+        try:
+            if row is not None:
+                keyset.open(SealedValue(row[0], ROOT_KEYSET_ID), _CHECK)
+        except CannotOpen:
+            raise CannotStart(
+                f"{self.keyset} is not the keyset that sealed the store beside it: put the right one back."
+            ) from None
+
+    def initialise(self, server: Server, store: Store) -> None:
+        """On the first start make the root access key and its credentials file, in one transaction."""
+        with store.read() as tx:
+            if tx.fact(_ROOT_KEY) is not None:
+                return
+        store.write(lambda tx: self._first_start(server.env(tx)))
+
+    def _first_start(self, env: Env) -> None:
+        if env.tx.fact(_ROOT_KEY) is not None:
+            return
+        key_id, secret = access.create_root_key(env, env.server.account)
+        # The file first: if the commit fails, the next start writes another one over it.
+        keys = {"aws_access_key_id": key_id, "aws_secret_access_key": str(secret.reveal())}
+        _write_ini(self.credentials, {"default": keys})
+        env.tx.keep_fact(_ROOT_KEY, key_id.encode())
+        env.tx.keep_fact(_CHECK, env.server.keyset.seal(SecretValue("detent"), _CHECK).ciphertext)
+
+    def write_config(self, settings: Settings, port: int) -> None:
+        """Say, in the form AWS clients read, where the server is."""
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        endpoint = f"{settings.scheme}://{host}:{port}"
+        profile = {"region": settings.region, "endpoint_url": endpoint}
+        if settings.tls_cert is not None:
+            profile["ca_bundle"] = str(settings.tls_cert.absolute())
+        _write_ini(self.config, {"default": profile})
+
+
+def _write_ini(path: Path, sections: dict[str, dict[str, str]]) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    parser = configparser.RawConfigParser()
+    parser.read_dict(sections)
+    text = io.StringIO()
+    parser.write(text)
+    draft = path.with_suffix(".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text.getvalue())
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

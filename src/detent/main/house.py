@@ -1,0 +1,98 @@
+"""Building the rooms and joining them through their ports."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from detent.api.app import App
+from detent.api.local import LocalClient
+from detent.audit.trail import AuditTrail
+from detent.crypto.keyset import Keyset
+from detent.functions.builtin import BUILTIN
+from detent.main.folder import Folder, SystemClock
+from detent.main.settings import Settings
+from detent.model.ports import Audit, Clock, SessionCredentials
+from detent.model.secret import Secret, VersionId
+from detent.rotation.invoker import Function, InProcess
+from detent.rotation.runner import Runner
+from detent.rotation.scheduler import Scheduler
+from detent.service import access, scrubbing
+from detent.service.env import Server
+from detent.store.protocol import Store
+from detent.store.sqlite import SqliteStore
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What the rotator needs of the service: `ports.SessionIssuer` and `ports.Scrubber`, each in its transaction."""
+
+    server: Server
+    store: Store
+
+    def issue(self, secret: Secret, token: VersionId, expires: datetime) -> SessionCredentials:
+        """Make one step's credentials, from the secret as it is now."""
+        return self.store.write(lambda tx: access.issue_session(self.server.env(tx), secret, token, expires))
+
+    def scrub(self, secret: Secret, text: str) -> str:
+        """Replace every value of the secret's versions in the text."""
+        with self.store.read() as tx:
+            return scrubbing.scrub(self.server.env(tx), secret, text)
+
+
+class House:
+    """Every room of one process, joined."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        keyset: Keyset,
+        functions: Mapping[str, Function] = BUILTIN,
+        clock: Clock | None = None,
+    ) -> None:
+        """Open the store and the audit trail of a folder that was opened before."""
+        self.settings = settings
+        self.folder = Folder(settings.data)
+        self.clock = clock or SystemClock()
+        self.store = SqliteStore(self.folder.store, self.clock)
+        self.audit: Audit = AuditTrail(self.folder.audit)
+        prefix = f"arn:aws:lambda:{settings.region}:{settings.account_id}:function:"
+        self.functions = InProcess(functions, prefix, self.client, self.clock)
+        self.server = Server(
+            keyset,
+            self.clock,
+            self.functions,
+            self.audit,
+            settings.account_id,
+            settings.region,
+            timedelta(seconds=settings.jitter_seconds),
+        )
+
+    def app(self) -> App:
+        """Give the ASGI callable."""
+        return App(self.server, self.store)
+
+    def client(self, credentials: SessionCredentials) -> LocalClient:
+        """Give a client in boto3's shape that acts with these credentials, without HTTP."""
+        return LocalClient(self.server, self.store, credentials.access_key_id)
+
+    def runner(self) -> Runner:
+        """Give what drives claimed rotations."""
+        steps = Steps(self.server, self.store)
+        return Runner(
+            self.store,
+            self.functions,
+            steps,
+            self.audit,
+            steps,
+            self.clock,
+            self.settings.step_seconds,
+            self.server.jitter,
+        )
+
+    def scheduler(self) -> Scheduler:
+        """Give what claims due rotations."""
+        return Scheduler(self.store, self.clock, self.runner().drive, self.settings.lease_seconds)
+
+    def close(self) -> None:
+        """Finish what was submitted."""
+        self.store.close()

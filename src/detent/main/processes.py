@@ -1,0 +1,186 @@
+"""One command, several processes: API workers and a rotator, forked from a parent that only watches them.
+
+The parent holds no store and no thread, so that a fork is safe at any time. A child that dies is replaced; children
+whose parent dies end by themselves.
+"""
+
+import gc
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from detent.api.limits import BoundedHttp
+from detent.crypto.keyset import Keyset
+from detent.main.folder import Folder
+from detent.main.house import House
+from detent.main.settings import CannotStart, Settings
+
+_GRACE_SECONDS = 10  # for requests under way when told to stop
+_STOP_SECONDS = 75  # for children, above all a rotation step; then they are killed, and the lease runs out
+_RESTART_PAUSE = 0.2
+_fork = multiprocessing.get_context("fork")
+
+
+def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` is told the endpoint once it answers. Raises CannotStart."""
+    os.umask(0o077)
+    folder = Folder(settings.data)
+    keyset = folder.open()
+    listening = _listen(settings)
+    port = listening.getsockname()[1]
+    house = House(settings, keyset)
+    folder.initialise(house.server, house.store)
+    house.close()
+    folder.write_config(settings, port)
+    family = Family(settings, keyset, listening)
+    family.run(lambda: announce(f"{settings.scheme}://{settings.host}:{port}"))
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Bind before anything is started, so that a port in use is one line and nothing else."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise CannotStart(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
+    listening.listen(2048)
+    return listening
+
+
+@dataclass
+class Family:
+    """The parent's view: which children there should be, and which there are."""
+
+    settings: Settings
+    keyset: Keyset
+    listening: socket.socket
+    stopping: bool = False
+    _children: dict[str, BaseProcess] = field(default_factory=dict)
+    _alive: tuple[int, int] = field(default_factory=os.pipe)  # children read it; it ends with the parent
+    _ready: tuple[int, int] = field(default_factory=os.pipe)  # a worker writes to it once it serves
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Start the children, replace those that die, end them when told to stop."""
+        gc.freeze()
+        for told in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(told, self._stop)
+        for number in range(self.settings.workers):
+            self._start(f"worker-{number}")
+        self._start("rotator")
+        threading_free_wait(self._ready[0], lambda: self.stopping)
+        if not self.stopping:
+            ready()
+        while not self.stopping:
+            wait([child.sentinel for child in self._children.values()], timeout=0.2)
+            self._replace_dead()
+        self._end()
+
+    def _start(self, name: str) -> None:
+        child = _fork.Process(target=self._child, args=(name,), name=name)
+        child.start()
+        self._children[name] = child
+
+    def _replace_dead(self) -> None:
+        for name, child in list(self._children.items()):
+            if child.exitcode is not None and not self.stopping:
+                logging.getLogger(__name__).warning("%s ended with %s and is started again", name, child.exitcode)
+                time.sleep(_RESTART_PAUSE)
+                self._start(name)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def _end(self) -> None:
+        self.listening.close()
+        for child in self._children.values():
+            child.terminate()
+        deadline = time.monotonic() + _STOP_SECONDS
+        for child in self._children.values():
+            child.join(max(0.0, deadline - time.monotonic()))
+            if child.exitcode is None:
+                child.kill()
+                child.join()
+
+    def _child(self, name: str) -> None:
+        """Run as a child; whichever it is, it ends when the parent's end of the pipe closes."""
+        os.close(self._alive[1])
+        threading.Thread(target=_end_with_parent, args=(self._alive[0],), daemon=True).start()
+        house = House(self.settings, self.keyset)
+        if name == "rotator":
+            self.listening.close()
+            _rotate(house)
+        else:
+            _work(house, self.listening, self._ready[1])
+        house.close()
+
+
+def threading_free_wait(descriptor: int, given_up: Callable[[], bool]) -> None:
+    """Wait until something can be read, or `given_up` says so."""
+    while not given_up() and not wait([descriptor], timeout=0.2):
+        pass
+
+
+def _end_with_parent(descriptor: int) -> None:
+    os.read(descriptor, 1)  # nothing is ever written: it returns when the parent has gone
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _rotate(house: House) -> None:
+    scheduler = house.scheduler()
+    for told in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told, lambda _number, _frame: scheduler.stopping.set())
+    scheduler.run()
+
+
+class _Worker(uvicorn.Server):
+    """uvicorn's server, saying when it serves."""
+
+    def __init__(self, config: uvicorn.Config, ready: int) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        os.write(self._ready, b"1")
+
+
+def _work(house: House, listening: socket.socket, ready: int) -> None:
+    settings = house.settings
+    config = uvicorn.Config(
+        house.app(),
+        loop="uvloop",
+        http=BoundedHttp,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+    )
+    _Worker(config, ready).run(sockets=[listening])
+
+
+def log_to_stderr() -> None:
+    """Send the server's own log, one line an event, to standard error."""
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
