@@ -1,0 +1,130 @@
+"""The four steps of a rotation, once, for every strategy and every engine.
+
+Before every step, in this order (AWS: its templates do so; DescribeSecret once):
+
+* rotation is switched off: refused; where the reply does not say, accepted
+* the token names no version: refused
+* the token's version has AWSCURRENT: nothing is left to do, whatever the step
+* the token's version lacks AWSPENDING: refused
+* the step is unknown: refused
+
+Whatever goes wrong leaves as ``StepFailed``: one line, scrubbed of every secret value that was read or made, without
+a cause or a context that could carry one.
+"""
+
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from detent.functions.engines import Engine, Remaining, engine_named
+from detent.functions.errors import EngineUnavailable, LoginRejected, StepFailed, UnusableValue
+from detent.functions.redaction import Redactor
+from detent.functions.staged import CURRENT, PENDING, SecretClient, StagedSecret, error_code
+from detent.functions.strategies import Strategy
+
+__all__ = ["RotationFunction", "SecretClient", "StepFailed"]
+
+_ROOM: Final = str(Path(__file__).parent)
+
+# Errors of this room: their text says all. Any other is named by its class and its place too.
+_OURS: Final = (StepFailed, EngineUnavailable, LoginRejected, UnusableValue)
+
+
+class RotationFunction:
+    """A rotation function: called by Detent with a client, or by AWS Lambda as a handler."""
+
+    def __init__(self, strategy: Strategy, engine: str) -> None:
+        """Take the engine by its name; it is imported at the first step."""
+        self._strategy = strategy
+        self._engine = engine
+
+    def __repr__(self) -> str:
+        return f"RotationFunction({type(self._strategy).__name__}, {self._engine!r})"
+
+    def run(self, event: Mapping[str, Any], client: SecretClient, remaining: Remaining) -> None:
+        """Do one step; ``remaining`` gives the seconds left until its deadline. Raises StepFailed and nothing else."""
+        failure = self._failure(event, client, remaining)
+        if failure is not None:  # raised out here, it has no context whose text or frames hold a password
+            raise StepFailed(failure)
+
+    def __call__(self, event: Mapping[str, Any], context: Any) -> None:  # noqa: ANN401 - AWS Lambda's context object
+        """Do one step as an AWS Lambda handler; SECRETS_MANAGER_ENDPOINT, if set, names the service's endpoint."""
+        import boto3  # noqa: PLC0415 - in Detent a client is given; only a Lambda makes its own
+
+        client = boto3.client("secretsmanager", endpoint_url=os.environ.get("SECRETS_MANAGER_ENDPOINT") or None)
+        self.run(event, client, lambda: float(context.get_remaining_time_in_millis()) / 1000)
+
+    def _failure(self, event: Mapping[str, Any], client: SecretClient, remaining: Remaining) -> str | None:
+        redactor = Redactor()
+        redactor.learn(str(event.get("RotationToken") or ""))
+        try:
+            self._step(event, client, remaining, redactor)
+        except Exception as error:  # noqa: BLE001 - whatever a driver or a client raises may quote a password
+            return redactor.scrub(f"{_where(event)}: {_what(error)}")
+        return None
+
+    def _step(self, event: Mapping[str, Any], client: SecretClient, remaining: Remaining, redactor: Redactor) -> None:
+        missing = [name for name in ("Step", "SecretId", "ClientRequestToken") if not event.get(name)]
+        if missing:
+            raise StepFailed(f"the rotation event lacks {', '.join(missing)}")
+        description = client.describe_secret(SecretId=event["SecretId"])
+        stages = description.get("VersionIdsToStages", {})
+        if _is_finished(event["ClientRequestToken"], description, stages):
+            return
+        step = self._steps().get(event["Step"])
+        if step is None:
+            raise StepFailed(f"unknown step {event['Step']!r}: there are {', '.join(self._steps())}")
+        engine = engine_named(self._engine)
+        step(StagedSecret(client, event, stages, engine, redactor), engine, remaining)
+
+    def _steps(self) -> Mapping[str, Callable[[StagedSecret, Engine, Remaining], None]]:
+        return {
+            "createSecret": self._create_secret,
+            "setSecret": self._strategy.set_secret,
+            "testSecret": self._strategy.test_secret,
+            "finishSecret": self._finish_secret,
+        }
+
+    def _create_secret(self, secret: StagedSecret, engine: Engine, remaining: Remaining) -> None:
+        """Store the new credential before any target hears of it; a value that is there already stands."""
+        secret.current()
+        if not secret.has_pending_value():
+            secret.put_pending(self._strategy.create_secret(secret, engine, remaining))
+
+    def _finish_secret(self, secret: StagedSecret, engine: Engine, remaining: Remaining) -> None:  # noqa: ARG002 - a step's verb
+        """Move AWSCURRENT, but never to a version without a value."""
+        secret.pending()
+        secret.move_current()
+
+
+def _is_finished(token: str, description: Mapping[str, Any], stages: Mapping[str, list[str]]) -> bool:
+    if not description.get("RotationEnabled", True):
+        raise StepFailed("rotation is not enabled for this secret: RotateSecret switches it on")
+    if token not in stages:
+        raise StepFailed(f"the version {token} is not a version of this secret: start a rotation by RotateSecret")
+    if CURRENT in stages[token]:
+        return True
+    if PENDING not in stages[token]:
+        raise StepFailed(f"the version {token} is not set as AWSPENDING: its rotation was abandoned")
+    return False
+
+
+def _where(event: Mapping[str, Any]) -> str:
+    return f"{event.get('Step') or 'rotation'} of {event.get('SecretId') or 'an unnamed secret'}"
+
+
+def _what(error: Exception) -> str:
+    if isinstance(error, _OURS):
+        return str(error)
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        return f"the secrets manager refused {_place(error)}: {error_code(error)}: {error}"
+    return f"{type(error).__name__} {_place(error)}: {error}"
+
+
+def _place(error: Exception) -> str:
+    """Name the innermost line of this room: what a developer needs, without a traceback that could hold a value."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(_ROOM)]
+    return f"in {frames[-1].name} (line {frames[-1].lineno})" if frames else "outside of the function"

@@ -1,0 +1,71 @@
+"""What a secret may wish of TLS, the same for every engine that speaks it, and where certificates come from.
+
+The keys: ``ssl`` (true, false, or either as text), ``sslmode`` (one of MODES, stronger than ``ssl``) and
+``sslrootcert`` (the own CA as PEM text). Without any wish a server is verified in full, and on loopback TLS is taken
+when it is offered; that is the only mode with a way back to plaintext.
+"""
+
+import ssl
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+MODES: Final = ("disable", "require", "verify-ca", "verify-full")
+PREFER: Final = "prefer"
+VERIFIED: Final = frozenset({"verify-ca", "verify-full"})
+
+
+def tls_faults(value: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the three keys; empty if nothing."""
+    switch, mode, own = _switch(value), value.get("sslmode"), value.get("sslrootcert")
+    found = []
+    if switch is None and value.get("ssl") is not None:
+        found.append('"ssl" must be true or false')
+    if mode is not None and mode not in MODES:
+        found.append(f'"sslmode" must be one of {", ".join(MODES)}')
+    if mode is not None and switch is not None and (mode == "disable") is switch:
+        found.append('"ssl" and "sslmode" contradict each other')
+    if own is not None and not (isinstance(own, str) and "-----BEGIN CERTIFICATE-----" in own):
+        found.append('"sslrootcert" must be the CA\'s certificate as PEM text')
+    return found
+
+
+def tls_mode(value: Mapping[str, Any], *, loopback: bool) -> str:
+    """Return one of MODES or PREFER."""
+    if value.get("sslmode") is not None:
+        return str(value["sslmode"])
+    switch = _switch(value)
+    if switch is False:
+        return "disable"
+    if switch is None and loopback and value.get("sslrootcert") is None:
+        return PREFER
+    return "verify-full"
+
+
+@contextmanager
+def root_certificates(value: Mapping[str, Any]) -> Iterator[str]:
+    """Give the path of a file of CAs: the secret's own, private and only while this lasts, else the system's."""
+    if value.get("sslrootcert") is None:
+        yield _system_roots()
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".pem", encoding="utf-8") as file:
+        file.write(value["sslrootcert"])
+        file.flush()
+        yield file.name
+
+
+def _system_roots() -> str:
+    # Drivers that bring their own OpenSSL look for CAs where it was built; libpq takes "system" for that.
+    declared = ssl.get_default_verify_paths().cafile
+    places = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+    return next((place for place in (declared, *places) if place and Path(place).is_file()), "system")
+
+
+def _switch(value: Mapping[str, Any]) -> bool | None:
+    """AWS: its templates take true and false, and both as text in any case."""
+    ssl_key = value.get("ssl")
+    if isinstance(ssl_key, str):
+        return {"true": True, "false": False}.get(ssl_key.lower())
+    return ssl_key if isinstance(ssl_key, bool) else None
