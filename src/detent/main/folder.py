@@ -3,7 +3,6 @@
 import configparser
 import io
 import os
-import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from detent.model.errors import CannotOpen
 from detent.model.value import SealedValue, SecretValue
 from detent.service import access
 from detent.service.env import Env, Server
-from detent.store.migrate import migrate, require_known_schema
+from detent.store.migrate import migrate, read_fact, require_known_schema
 from detent.store.protocol import Store, StoreUnusable
 
 _CHECK = "keyset check"  # a fact sealed on the first start: it opens under the right keyset only
@@ -66,16 +65,10 @@ class Folder:
 
     def _check(self, keyset: Keyset) -> None:
         """Open the fact that only the right keyset opens, without changing the store."""
-        connection = sqlite3.connect(f"{self.store.absolute().as_uri()}?mode=ro", uri=True)
+        sealed = read_fact(self.store, _CHECK)
         try:
-            row = connection.execute("SELECT value FROM facts WHERE name = ?", (_CHECK,)).fetchone()
-        except sqlite3.Error as error:
-            raise StoreUnusable(f"cannot read the store {self.store}: {error}") from None
-        finally:
-            connection.close()
-        try:
-            if row is not None:
-                keyset.open(SealedValue(row[0], ROOT_KEYSET_ID), _CHECK)
+            if sealed is not None:
+                keyset.open(SealedValue(sealed, ROOT_KEYSET_ID), _CHECK)
         except CannotOpen:
             raise CannotStart(
                 f"{self.keyset} is not the keyset that sealed the store beside it: put the right one back."

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from detent.store.protocol import StoreUnusable
 from detent.store.sqlite import connect
@@ -46,18 +47,27 @@ def require_known_schema(path: Path) -> None:
         )
 
 
+def read_fact(path: Path, name: str) -> bytes | None:
+    """Read a fact of a store without changing the file; None: it has none of that name. Raises StoreUnusable."""
+    found = _look(path, "SELECT value FROM facts WHERE name = ?", name)
+    return None if found is None else found[0]
+
+
 def _schema_of(path: Path) -> int:
-    """Read the schema's number without changing the file: a refused store stays as it was."""
-    if not path.exists():
-        return 0
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    found = _look(path, "PRAGMA user_version") if path.exists() else None
+    return 0 if found is None else found[0]
+
+
+def _look(path: Path, sql: str, *values: str) -> Any:  # noqa: ANN401 - a row
+    """Run one query on a connection that cannot write: a refused store stays as it was."""
     try:
-        schema: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            return connection.execute(sql, values).fetchone()
+        finally:
+            connection.close()
     except sqlite3.Error as error:
         raise StoreUnusable(f"cannot read the store {path}: {error}") from None
-    finally:
-        connection.close()
-    return schema
 
 
 def _apply(connection: sqlite3.Connection, path: Path, found: int, steps: Mapping[int, str]) -> None:

@@ -1,0 +1,70 @@
+"""The servers as pytest fixtures, started once per session (and per xdist worker) when a test first asks."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+
+import pytest
+
+from servers.canary import Canary
+from servers.certificates import Certificates, make_certificates
+from servers.detent import RunningDetent, running
+from servers.postgres import PostgresTarget, start_postgres
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def postgres_from(certificates: Certificates) -> Iterator[Callable[[str], PostgresTarget]]:
+    with ExitStack() as running:
+        yield cache(lambda source: start_postgres(running, source, certificates))
+
+
+@pytest.fixture(params=["system", "wheel"])
+def postgres(request: pytest.FixtureRequest, postgres_from: Callable[[str], PostgresTarget]) -> PostgresTarget:
+    """Each test that asks for it runs on the system's PostgreSQL (with TLS) and on the wheel's (without)."""
+    return postgres_from(request.param)
+
+
+@pytest.fixture
+def tls_postgres(postgres_from: Callable[[str], PostgresTarget]) -> PostgresTarget:
+    """The system's PostgreSQL, which offers TLS with a certificate for ``localhost``."""
+    return postgres_from("system")
+
+
+@pytest.fixture
+def plain_postgres(postgres_from: Callable[[str], PostgresTarget]) -> PostgresTarget:
+    """The wheel's PostgreSQL, which offers no TLS."""
+    return postgres_from("wheel")
+
+
+@pytest.fixture(scope="session")
+def shared_detent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDetent]:
+    """One server for all tests that leave it as they found it; give secrets names of their own."""
+    with running(tmp_path_factory.mktemp("detent") / "data", "--workers", "2") as server:
+        yield server
+
+
+@pytest.fixture
+def detent(shared_detent: RunningDetent, canary: Canary) -> RunningDetent:
+    """The shared server, searched for the test's canary afterwards."""
+    canary.folders.append(shared_detent.data)
+    shared_detent.refusals.clear()
+    return shared_detent
+
+
+@pytest.fixture(autouse=True)
+def canary(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[Canary]:
+    """Every secret value of a test carries this; it must stand in no log, error, repr or byte of a store."""
+    caplog.set_level("DEBUG")
+    canary = Canary()
+    yield canary
+    if "shared_detent" in request.fixturenames:
+        server: RunningDetent = request.getfixturevalue("shared_detent")
+        canary.texts += [server.log.read_text(), *server.refusals]
+    canary.texts += [record.getMessage() for record in caplog.records]
+    canary.texts += [repr(record.exc_info) for record in caplog.records if record.exc_info]
+    assert canary.sightings() == []
