@@ -1,0 +1,259 @@
+"""A whole house on a simulated clock, with a simulated database, whose worker can be killed at any point.
+
+The store, the service, the rotation room and the functions are the real ones; SQLite is real, in a temp folder. What
+is simulated is time, the database (users, passwords, outages), and death: from the chosen point on, nothing the dead
+worker tries reaches the store or the database any more, as after `kill -9`.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from detent.api.local import LocalClient
+from detent.functions.contract import RotationFunction
+from detent.functions.engines import Login, Remaining
+from detent.functions.errors import EngineUnavailable, LoginRejected
+from detent.functions.passwords import Password
+from detent.functions.strategies import SingleUser
+from detent.main.folder import Folder
+from detent.main.house import House, Steps
+from detent.main.settings import Settings
+from detent.model.policy import Principal
+from detent.model.ports import SessionCredentials, StepCall
+from detent.model.rotation import Rotation
+from detent.rotation.invoker import InProcess
+from detent.rotation.runner import Runner
+from detent.service import rotations, secrets, versions
+from detent.store.protocol import Store, Tx
+
+T = TypeVar("T")
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:simulated"
+ROOT = Principal("000000000000", "arn:aws:iam::000000000000:root", "AKIATEST")
+LEASE_SECONDS = 15.0
+
+
+class SimulatedClock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def advance(self, by: timedelta) -> None:
+        self.moment += by
+
+
+class Killed(BaseException):
+    """This worker is dead."""
+
+
+@dataclass
+class Death:
+    """Kills its worker at the n-th point it passes; None: never. `points` names those passed."""
+
+    at: int | None = None
+    points: list[str] = field(default_factory=list)
+    is_dead: bool = False
+    watch: Callable[[], None] = lambda: None
+
+    def pass_by(self, point: str) -> None:
+        """Pass a point alive, or die there. The dead pass nothing."""
+        if not self.is_dead:
+            self.watch()
+            self.is_dead = len(self.points) == self.at
+            self.points.append(point)
+        if self.is_dead:
+            raise Killed(point)
+
+
+class MortalStore:
+    """The real store, in the hands of a worker that may die before and after every write."""
+
+    def __init__(self, store: Store, death: Death) -> None:
+        self._store, self._death = store, death
+
+    def read(self) -> Any:
+        if self._death.is_dead:
+            raise Killed
+        return self._store.read()
+
+    def submit(self, work: Callable[[Tx], T]) -> Any:
+        self._death.pass_by("before a write")
+        done = self._store.submit(work)
+        done.exception()
+        self._death.pass_by("after a write")
+        return done
+
+    def write(self, work: Callable[[Tx], T]) -> T:
+        result: T = self.submit(work).result()
+        return result
+
+    def stamp(self) -> int:
+        return self._store.stamp()
+
+    def close(self) -> None:
+        self._store.close()
+
+
+@dataclass
+class SimulatedDatabase:
+    """Users and passwords; implements the engine's interface, and can be away."""
+
+    passwords: dict[str, str] = field(default_factory=dict)
+    away: bool = False
+    death: Death = field(default_factory=Death)
+    logins: list[tuple[str, bool]] = field(default_factory=list)
+    NAMES = ("simulated",)
+    DEFAULT_PORT = 1
+    EXAMPLE: Mapping[str, Any] = field(default_factory=dict)
+
+    def faults(self, _value: Mapping[str, Any]) -> list[str]:
+        return []
+
+    def connect(self, login: Login, _remaining: Remaining) -> "SimulatedSession":
+        self.death.pass_by("before a login")
+        if self.away:
+            raise EngineUnavailable("the database is away")
+        accepted = self.passwords.get(login.username) == login.password.reveal()
+        self.logins.append((login.username, accepted))
+        self.death.pass_by("after a login")
+        if not accepted:
+            raise LoginRejected("the server refused the password", "none")
+        return SimulatedSession(self, login.username)
+
+
+@dataclass
+class SimulatedSession:
+    database: SimulatedDatabase
+    user: str
+
+    def ping(self) -> None:
+        self.database.death.pass_by("before a ping")
+
+    def change_own_password(self, new: Password) -> None:
+        self.database.death.pass_by("before a change")
+        self.database.passwords[self.user] = new.reveal()
+        self.database.death.pass_by("after a change")
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class MortalCaller:
+    """Calls the function; a death inside it is the worker's death, not the function's failure."""
+
+    calls: InProcess
+    death: Death
+
+    def exists(self, function: str) -> bool:
+        return self.calls.exists(function)
+
+    def call(self, step: StepCall) -> None:
+        self.death.pass_by(f"before {step.event['Step']}")
+        try:
+            self.calls.call(step)
+        finally:
+            self.death.pass_by(f"after {step.event['Step']}")
+
+
+class World:
+    """One house, one secret, one database user; workers come and go."""
+
+    def __init__(self, folder: Path, first_password: str, monkeypatch: Any) -> None:
+        self.clock = SimulatedClock()
+        self.database = SimulatedDatabase({"app": first_password})
+        monkeypatch.setattr("detent.functions.contract.engine_named", lambda _name: self.database)
+        self.settings = Settings(folder, lease_seconds=LEASE_SECONDS, jitter_seconds=0)
+        self.functions = {"simulated": RotationFunction(SingleUser(), "simulated")}
+        keyset = Folder(folder).open()
+        self.house = House(self.settings, keyset, self.functions, self.clock)
+        self.house.folder.initialise(self.house.server, self.house.store)
+        value = {"engine": "simulated", "host": "db.example", "username": "app", "password": first_password}
+        self.ask(secrets.create_secret, name="app", client_request_token="v" * 32, secret_string=json.dumps(value))
+
+    def ask(self, operation: Callable[..., T], **members: Any) -> T:
+        """Do one operation as root, as a client would."""
+        return self.house.store.write(lambda tx: operation(self.house.server.env(tx), ROOT, **members))
+
+    def rotate(self, token: str, **members: Any) -> None:
+        self.ask(
+            rotations.rotate_secret,
+            secret_id="app",
+            client_request_token=token,
+            rotation_lambda_arn=FUNCTION,
+            **members,
+        )
+
+    def value(self, version_stage: str = "AWSCURRENT") -> dict[str, Any]:
+        read = self.ask(versions.get_secret_value, secret_id="app", version_stage=version_stage)
+        found: dict[str, Any] = json.loads(str(read.value.reveal()))
+        return found
+
+    def current_logs_in(self) -> bool:
+        return self.database.passwords["app"] == self.value()["password"]
+
+    def secret(self) -> Any:
+        return self.ask(secrets.describe_secret, secret_id="app")
+
+    def rotation(self, token: str) -> Rotation:
+        with self.house.store.read() as tx:
+            found = tx.rotations.of_token(self.secret().key, token)  # type: ignore[arg-type]
+        assert found is not None
+        return found
+
+    def worker(self, death: Death) -> "Worker":
+        return Worker(self, death)
+
+    def let_time_pass(self) -> None:
+        """Go on to the next moment at which anything can be claimed."""
+        with self.house.store.read() as tx:
+            due = tx.rotations.next_due()
+        if due is not None and due > self.clock.moment:
+            self.clock.moment = due
+
+    def settle(self, turns: int = 40) -> None:
+        """Let healthy workers run until nothing is due within the next hour."""
+        for _ in range(turns):
+            with self.house.store.read() as tx:
+                due = tx.rotations.next_due()
+            if due is None or due > self.clock.moment + timedelta(hours=1):
+                return
+            self.let_time_pass()
+            self.worker(Death()).turn()
+        raise AssertionError("the rotation never settled")
+
+    def close(self) -> None:
+        self.house.close()
+
+
+class Worker:
+    """One rotator process, mortal."""
+
+    def __init__(self, world: World, death: Death) -> None:
+        self.death = death
+        self.store = MortalStore(world.house.store, death)
+        world.database.death = death
+        server = world.house.server
+
+        def client(credentials: SessionCredentials) -> LocalClient:
+            return LocalClient(server, self.store, credentials.access_key_id)
+
+        prefix = FUNCTION.removesuffix("simulated")
+        caller = MortalCaller(InProcess(world.functions, prefix, client, world.clock), death)
+        steps = Steps(server, self.store)
+        self.runner = Runner(self.store, caller, steps, server.audit, steps, world.clock, 60.0, timedelta(0))
+
+    def turn(self) -> None:
+        """Claim what is due and drive it, until done or dead."""
+        try:
+            claimed = self.store.write(lambda tx: tx.rotations.claim_due(f"worker {id(self)}", LEASE_SECONDS, 10))
+            for rotation in claimed:
+                self.runner.drive(rotation, lambda: True)
+        except Killed:
+            pass

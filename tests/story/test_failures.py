@@ -1,0 +1,246 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from detent.model.errors import RotationIncomplete
+from detent.model.rotation import Purpose, State, Step
+from detent.model.secret import CURRENT, PENDING
+from detent.service import history, rotations, secrets, versions
+from servers.world import LEASE_SECONDS, Death, World
+
+TOKEN, OTHER = "t" * 32, "o" * 32
+
+
+def attempts(world: World, token: str = TOKEN):
+    return world.ask(history.describe_rotation, secret_id="app", version_id=token).attempts
+
+
+def audited(world: World, name: str) -> list[dict[str, object]]:
+    lines = (json.loads(line) for line in world.house.folder.audit.read_text().splitlines())
+    return [line for line in lines if line["eventName"] == name]
+
+
+def test_a_database_that_is_away_is_tried_again_at_the_failed_step_with_doubling_pauses(world: World) -> None:
+    world.rotate(TOKEN)
+    world.database.away = True
+    begun = world.clock.moment
+    world.settle()
+    tried = [(attempt.step, (attempt.started - begun).total_seconds()) for attempt in attempts(world)]
+    assert tried == [(Step.CREATE, 0), *[(Step.SET, after) for after in (0, 10, 30, 70, 150)]]
+    assert [attempt.number for attempt in attempts(world)] == [1, 1, 2, 3, 4, 5]
+    assert world.rotation(TOKEN).state is State.FAILED
+    assert "the database is away" in (world.rotation(TOKEN).reason or "")
+    assert world.current_logs_in()
+
+
+def test_a_database_that_comes_back_lets_the_same_rotation_finish_with_the_same_password(world: World) -> None:
+    world.rotate(TOKEN)
+    world.database.away = True
+    world.worker(Death()).turn()
+    pending = world.value("AWSPENDING")["password"]
+    world.database.away = False
+    world.settle()
+    assert world.rotation(TOKEN).state is State.SUCCEEDED
+    assert world.value()["password"] == pending == world.database.passwords["app"]
+
+
+def test_a_failed_rotation_without_a_schedule_waits_until_it_is_asked_for_again(world: World) -> None:
+    world.rotate(TOKEN)
+    world.database.away = True
+    world.settle()
+    assert world.rotation(TOKEN).due is None
+    world.database.away = False
+    with pytest.raises(RotationIncomplete):
+        world.rotate(OTHER)
+    world.settle()
+    assert world.rotation(TOKEN).state is State.SUCCEEDED
+    assert world.current_logs_in()
+
+
+def test_a_failed_scheduled_rotation_is_tried_again_in_the_next_window_with_the_same_token(world: World) -> None:
+    world.rotate(TOKEN, rotation_rules={"automatically_after_days": 1})
+    world.database.away = True
+    world.settle()
+    rotation = world.rotation(TOKEN)
+    assert (rotation.state, rotation.due) == (State.FAILED, datetime(2026, 3, 11, tzinfo=UTC))
+    world.database.away = False
+    world.let_time_pass()
+    world.settle()
+    assert world.rotation(TOKEN).state is State.SUCCEEDED
+    assert world.secret().labels[CURRENT] == TOKEN
+
+
+def test_a_wrong_current_password_fails_with_a_reason_for_each_login_and_changes_nothing(world: World) -> None:
+    world.database.passwords["app"] = "changed-by-hand"
+    world.rotate(TOKEN)
+    world.worker(Death()).turn()
+    reason = world.rotation(TOKEN).reason or ""
+    assert "AWSCURRENT" in reason
+    assert "AWSPENDING" in reason
+    assert "refused the password" in reason
+    assert world.database.passwords["app"] == "changed-by-hand"
+    assert world.secret().labels[CURRENT] == "v" * 32
+
+
+def test_a_schedule_fires_by_itself_again_and_again(world: World) -> None:
+    world.rotate(TOKEN, rotation_rules={"schedule_expression": "rate(6 hours)"})
+    world.settle()
+    seen = [world.value()["password"]]
+    for _ in range(5):
+        world.let_time_pass()
+        world.settle()
+        seen.append(world.value()["password"])
+        assert world.current_logs_in()
+    assert len(set(seen)) == 6
+    assert world.clock.moment == datetime(2026, 3, 11, 18, tzinfo=UTC)
+    assert len(audited(world, "RotationSucceeded")) == 6
+
+
+def test_a_rotation_missed_while_no_server_ran_is_caught_up(world: World) -> None:
+    world.rotate(TOKEN, rotation_rules={"automatically_after_days": 1})
+    world.settle()
+    first = world.value()["password"]
+    world.clock.advance(timedelta(days=40))
+    world.worker(Death()).turn()
+    assert world.value()["password"] != first
+    assert world.secret().rotation.next_window.opens == datetime(2026, 4, 20, tzinfo=UTC)
+
+
+def test_a_value_written_by_hand_abandons_the_rotation_and_moves_the_next_date(world: World) -> None:
+    world.rotate(TOKEN, rotation_rules={"automatically_after_days": 2})
+    world.database.away = True
+    world.worker(Death()).turn()
+    world.clock.advance(timedelta(days=1))
+    value = {**world.value(), "password": "by-hand"}
+    world.ask(versions.put_secret_value, secret_id="app", client_request_token=OTHER, secret_string=json.dumps(value))
+    world.settle()
+    assert world.rotation(TOKEN).state is State.ABANDONED
+    assert PENDING not in world.secret().labels
+    assert world.secret().rotation.next_window.opens == datetime(2026, 3, 13, tzinfo=UTC)
+    assert len(audited(world, "RotationAbandoned")) == 1
+
+
+def test_a_value_written_while_a_step_runs_stops_the_steps_after_it(world: World) -> None:
+    world.rotate(TOKEN)
+    death = Death()
+    change = {**world.value(), "password": world.database.passwords["app"]}
+
+    def meanwhile() -> None:
+        if death.points[-1:] == ["after setSecret"] and PENDING in world.secret().labels:
+            world.ask(
+                versions.put_secret_value, secret_id="app", client_request_token=OTHER, secret_string=json.dumps(change)
+            )
+
+    death.watch = meanwhile
+    world.worker(death).turn()
+    assert "before testSecret" not in death.points
+    assert world.rotation(TOKEN).state is State.ABANDONED
+    assert world.secret().labels[CURRENT] == OTHER
+
+
+def test_cancelling_stops_further_steps_and_leaves_the_labels(world: World) -> None:
+    world.rotate(TOKEN)
+    world.database.away = True
+    world.worker(Death()).turn()
+    world.ask(rotations.cancel_rotate_secret, secret_id="app")
+    world.database.away = False
+    world.settle()
+    assert world.rotation(TOKEN).state is State.CANCELLED
+    assert world.secret().labels[PENDING] == TOKEN
+    assert world.secret().labels[CURRENT] == "v" * 32
+
+
+def test_a_secret_scheduled_for_deletion_does_not_rotate_and_a_restored_one_does(world: World) -> None:
+    world.rotate(TOKEN, rotation_rules={"automatically_after_days": 1})
+    world.settle()
+    before = world.value()["password"]
+    world.ask(secrets.delete_secret, secret_id="app")
+    world.clock.advance(timedelta(days=3))
+    world.settle()
+    world.ask(secrets.restore_secret, secret_id="app")
+    assert world.value()["password"] == before
+    world.settle()
+    assert world.value()["password"] != before
+
+
+def test_a_configuration_test_calls_one_step_and_leaves_no_trace_in_the_labels(world: World) -> None:
+    before = world.secret().labels
+    world.rotate(TOKEN, rotate_immediately=False)
+    assert world.secret().labels[PENDING] == TOKEN
+    world.settle()
+    rotation = world.rotation(TOKEN)
+    assert (rotation.purpose, rotation.state) == (Purpose.TEST, State.SUCCEEDED)
+    assert [attempt.step for attempt in attempts(world)] == [Step.TEST]
+    assert world.secret().labels == before
+    assert len(audited(world, "TestRotationSucceeded")) == 1
+
+
+def test_a_failed_configuration_test_is_not_repeated(world: World) -> None:
+    world.database.away = True
+    world.rotate(TOKEN, rotate_immediately=False, rotation_rules={"automatically_after_days": 5})
+    world.settle()
+    assert world.rotation(TOKEN).state is State.FAILED
+    assert len(attempts(world)) == 1
+    assert PENDING not in world.secret().labels
+    assert len(audited(world, "TestRotationFailed")) == 1
+
+
+def test_a_worker_that_comes_back_after_its_lease_was_taken_changes_nothing(world: World) -> None:
+    world.rotate(TOKEN)
+    late = world.worker(Death())
+    [claimed] = late.store.write(lambda tx: tx.rotations.claim_due("late", LEASE_SECONDS, 10))
+    prepared = late.store.write(lambda tx: late.runner._prepare(tx, claimed))
+    credentials = late.runner.sessions.issue(prepared.secret, prepared.token, world.clock.moment + timedelta(hours=1))
+    world.clock.advance(timedelta(seconds=LEASE_SECONDS + 1))
+    world.settle()
+    finished = world.rotation(TOKEN)
+    assert finished.state is State.SUCCEEDED
+    late.runner.drive(claimed, lambda: True)
+    assert world.rotation(TOKEN) == finished
+    client = world.house.client(credentials)
+    with pytest.raises(Exception, match="ExpiredTokenException"):
+        client.get_secret_value(SecretId=prepared.secret.arn)
+
+
+def test_a_lease_that_is_renewed_is_not_taken(world: World) -> None:
+    world.rotate(TOKEN)
+    store = world.house.store
+    [claimed] = store.write(lambda tx: tx.rotations.claim_due("one", LEASE_SECONDS, 10))
+    for _ in range(5):
+        world.clock.advance(timedelta(seconds=LEASE_SECONDS - 1))
+        assert store.write(lambda tx: tx.rotations.renew(claimed, LEASE_SECONDS))
+        assert store.write(lambda tx: tx.rotations.claim_due("two", LEASE_SECONDS, 10)) == []
+    world.clock.advance(timedelta(seconds=LEASE_SECONDS + 1))
+    [taken] = store.write(lambda tx: tx.rotations.claim_due("two", LEASE_SECONDS, 10))
+    assert taken.epoch == claimed.epoch + 1
+    assert not store.write(lambda tx: tx.rotations.renew(claimed, LEASE_SECONDS))
+
+
+class Careless:
+    """A user's function that does nothing, or raises with everything it was given."""
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.fault = fault
+
+    def run(self, event, client, _remaining) -> None:
+        if self.fault is not None:
+            raise RuntimeError(f"{self.fault} {client.get_secret_value(SecretId=event['SecretId'])['SecretString']}")
+
+
+def test_a_function_that_raises_fails_the_step_with_its_reason_scrubbed(world: World, canary) -> None:
+    world.functions["simulated"] = Careless(ValueError("no such thing"))  # type: ignore[assignment]
+    world.rotate(TOKEN)
+    world.worker(Death()).turn()
+    reason = world.rotation(TOKEN).reason or ""
+    assert "no such thing" in reason
+    assert "***" in reason
+    canary.texts.append(reason)
+
+
+def test_a_function_that_returns_cleanly_without_moving_the_label_has_failed(world: World) -> None:
+    world.functions["simulated"] = Careless()  # type: ignore[assignment]
+    world.rotate(TOKEN)
+    world.worker(Death()).turn()
+    assert "AWSCURRENT is not on the new version" in (world.rotation(TOKEN).reason or "")
+    assert world.secret().labels[CURRENT] == "v" * 32
