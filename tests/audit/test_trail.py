@@ -23,6 +23,7 @@ def a_call(**changed: object) -> AuditedCall:
         "region": "us-east-1",
         "account": "0" * 12,
         "request_id": "r1",
+        "event_id": "e1",
         "peer": "127.0.0.1",
         "user_agent": "agent",
         "principal": ROOT,
@@ -41,7 +42,7 @@ def test_a_call_is_one_line_in_cloudtrails_shape(tmp_path: Path) -> None:
     path = tmp_path / "audit.log"
     AuditTrail(path).call(a_call(error=("AccessDeniedException", "no")))
     [record] = records(path)
-    assert record.pop("eventID")
+    assert record.pop("eventID") == "e1"
     assert record == {
         "eventVersion": "1.08",
         "userIdentity": {

@@ -93,9 +93,6 @@ class MortalStore:
         result: T = self.submit(work).result()
         return result
 
-    def stamp(self) -> int:
-        return self._store.stamp()
-
     def close(self) -> None:
         self._store.close()
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
-from detent.api.calls import Answer, Call, Origin, Refusal, decode, perform
+from detent.api.calls import Answer, Call, Refusal, decode, origin, perform
 from detent.api.errors import CODES, Refused
 from detent.api.operations import OPERATIONS, SECRETS_MANAGER, Runs
 from detent.api.shapes import wire_name
@@ -56,10 +56,10 @@ class LocalClient:
         operation = OPERATIONS[f"{SECRETS_MANAGER}.{name}".encode()]
         if "client_request_token" in operation.shape.__struct_fields__:  # SDKs fill it in (K)
             members.setdefault("ClientRequestToken", str(uuid4()))
-        origin = Origin(str(uuid4()), "secretsmanager.amazonaws.com", "detent/local")
+        source = origin("secretsmanager.amazonaws.com", "detent/local")
         try:
             request = decode(operation, msgspec.json.encode(members))
-            call = Call(operation, request, self._principal(), origin)
+            call = Call(source, operation, self._principal(), request)
             answer = self._run(call)
         except Refused as refused:
             raise _error(refused.code, refused.message, name) from None

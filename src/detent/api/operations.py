@@ -32,6 +32,7 @@ class Operation:
     reply: Callable[[Any], msgspec.Struct | None]
     runs: Runs
     decoder: "msgspec.json.Decoder[shapes.Request]" = field(init=False)
+    nested: bool = field(init=False)  # whether a member is made of members
     members: tuple[tuple[str, str, bool], ...] = field(init=False)  # field, name in the audit trail, whether sensitive
 
     def __post_init__(self) -> None:
@@ -40,6 +41,7 @@ class Operation:
         named = [(name, shapes.wire_name(name)) for name in self.shape.__struct_fields__]
         members = tuple((name, wire[:1].lower() + wire[1:], name in shapes.SENSITIVE) for name, wire in named)
         object.__setattr__(self, "members", members)
+        object.__setattr__(self, "nested", bool({"tags", "rotation_rules"} & set(self.shape.__struct_fields__)))
 
     @property
     def reads_only(self) -> bool:
@@ -48,7 +50,10 @@ class Operation:
 
     def arguments(self, request: shapes.Request) -> dict[str, Any]:
         """Give the request's members as the service function takes them."""
-        return {name: _plain(getattr(request, name)) for name, _, _ in self.members}
+        arguments = msgspec.structs.asdict(request)
+        if self.nested:
+            arguments = {name: _plain(name, value) for name, value in arguments.items()}
+        return arguments
 
     def audited(self, request: shapes.Request) -> dict[str, Any]:
         """Give the request's members for the audit trail: those sent, without values."""
@@ -56,9 +61,9 @@ class Operation:
         return {wire: value for wire, value in shown.items() if value is not None}
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a shape declares
-    if isinstance(value, list) and value and isinstance(value[0], shapes.Tag):
-        return {tag.key: tag.value for tag in value}
+def _plain(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a shape declares
+    if name == "tags" and value is not None:
+        return {tag.key: tag.value or "" for tag in value}
     if isinstance(value, shapes.RotationRules):
         return {name: member for name, member in msgspec.structs.asdict(value).items() if member is not None}
     return value
@@ -138,4 +143,5 @@ _ROWS = (
     ),
     Operation(DETENT, "ListRotations", shapes.ListRotations, history.list_rotations, replies.rotations, Runs.ON_THREAD),
 )
+UNKNOWN = Operation("", "", shapes.Request, _nothing, _nothing, Runs.ON_LOOP)  # what is not in the table
 OPERATIONS: Mapping[bytes, Operation] = {f"{row.service}.{row.name}".encode(): row for row in _ROWS}

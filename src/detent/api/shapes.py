@@ -16,7 +16,10 @@ def wire_name(field: str) -> str:
 
 
 class Request(Struct, rename=wire_name):
-    """A request; members nobody knows are ignored, `null` is absent (A.1)."""
+    r"""A request; members nobody knows are ignored, `null` is absent (A.1).
+
+    Patterns are AWS's own; where they must match the whole value, \A and \Z are put around them, and never shown.
+    """
 
 
 class Reply(Struct, rename=wire_name, omit_defaults=True):
@@ -41,7 +44,7 @@ class Tag(Request):
     """One tag of a request."""
 
     key: TagKey
-    value: Annotated[str, Meta(max_length=256)] = ""
+    value: Annotated[str, Meta(max_length=256)] | None = None
 
 
 class TagShown(Reply):
@@ -55,9 +58,9 @@ class RotationRules(Request):
     """When to rotate, as asked."""
 
     automatically_after_days: Annotated[int, Meta(ge=1, le=1000)] | None = None
-    duration: Annotated[str, Meta(min_length=2, max_length=3, pattern=r"^[0-9]+h$")] | None = None
+    duration: Annotated[str, Meta(min_length=2, max_length=3, pattern=r"\A[0-9]+h\Z")] | None = None
     schedule_expression: (
-        Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[0-9A-Za-z\(\)#\?\*\-\/, ]+$")] | None
+        Annotated[str, Meta(min_length=1, max_length=256, pattern=r"\A[0-9A-Za-z\(\)#\?\*\-\/, ]+\Z")] | None
     ) = None
 
 

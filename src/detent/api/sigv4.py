@@ -11,7 +11,9 @@ from calendar import timegm
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from time import strptime
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from detent.api.errors import Refused
@@ -30,17 +32,22 @@ _DIFFERS = (
     " and signing method. Consult the service documentation for details."
 )
 
-Lookup = Callable[[str, str, str, str], Signer | None]  # access key id, date, region, service
+
+class Signers(NamedTuple):
+    """Where signers come from within one snapshot of the store, and the snapshot's stamp."""
+
+    stamp: int
+    find: Callable[[str, str, str, str], Signer | None]  # access key id, date, region, service
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(NamedTuple):
     """The parts of an HTTP request that a signature covers; header names in lower case."""
 
     method: bytes
     path: bytes  # raw: as it was sent
     query: bytes
-    headers: list[tuple[bytes, bytes]]
+    sent: list[tuple[bytes, bytes]]  # every header, in order
+    headers: dict[bytes, bytes]  # the same by name; of one sent twice, the last
     body: bytes
 
 
@@ -53,18 +60,16 @@ class _Kept:
 class Verifier:
     """Verifies signatures for one region and the services served there."""
 
-    def __init__(self, lookup: Lookup, stamp: Callable[[], int], region: str, services: frozenset[str]) -> None:
-        """Take where signers come from, and the store's stamp that says whether kept ones still hold."""
-        self._lookup = lookup
-        self._stamp = stamp
+    def __init__(self, region: str, services: frozenset[str]) -> None:
+        """Verify for these."""
         self._region = region
         self._services = services
-        self._kept: dict[bytes, _Kept] = {}
+        self._kept: dict[tuple[bytes, ...], _Kept] = {}
         self._kept_at = -1
 
-    def verify(self, request: Signed, service: str, now: datetime) -> Principal:
+    def verify(self, request: Signed, service: str, now: datetime, signers: Signers) -> Principal:
         """Tell who signed the request for this service. Raises Refused."""
-        headers = dict(request.headers)
+        headers = request.headers
         given = headers.get(b"authorization")
         if given is None:
             raise Refused("MissingAuthenticationTokenException", "Request is missing Authentication Token")
@@ -81,7 +86,7 @@ class Verifier:
         signed_names = names.split(b";")
         _check_signed(request, headers, signed_names)
         scope = b"%b/%b/%b/aws4_request" % (date, region, signed_for)
-        kept = self._signer(access_key_id, date, region, signed_for)
+        kept = self._signer(signers, (access_key_id, date, region, signed_for))
         _check_session(kept.signer, headers, now)
         expected = _signature(kept.keyed, request, headers, signed_names, stamp, scope)
         if not hmac.compare_digest(expected, signature):
@@ -100,25 +105,17 @@ class Verifier:
                 f" '{date.decode()}' != '{stamp[:8].decode()}', from '{stamp.decode()}'.",
             )
 
-    def _signer(self, access_key_id: bytes, date: bytes, region: bytes, service: bytes) -> _Kept:
-        stamp = self._stamp()
-        if stamp != self._kept_at or len(self._kept) >= _MAX_KEPT:
+    def _signer(self, signers: Signers, wanted: tuple[bytes, bytes, bytes, bytes]) -> _Kept:
+        if signers.stamp != self._kept_at or len(self._kept) >= _MAX_KEPT:
             self._kept.clear()
-            self._kept_at = stamp
-        wanted = b"/".join((access_key_id, date, region, service))
+            self._kept_at = signers.stamp
         kept = self._kept.get(wanted)
         if kept is None:
-            kept = self._kept[wanted] = self._derive(access_key_id, date, region, service)
+            signer = signers.find(*(part.decode("latin-1") for part in wanted))
+            if signer is None:
+                raise Refused("UnrecognizedClientException", _UNKNOWN)
+            kept = self._kept[wanted] = _Kept(signer, hmac.new(signer.signing_key, digestmod=hashlib.sha256))
         return kept
-
-    def _derive(self, access_key_id: bytes, date: bytes, region: bytes, service: bytes) -> _Kept:
-        try:
-            signer = self._lookup(access_key_id.decode("ascii"), date.decode(), region.decode(), service.decode())
-        except UnicodeDecodeError:
-            signer = None
-        if signer is None:
-            raise Refused("UnrecognizedClientException", _UNKNOWN)
-        return _Kept(signer, hmac.new(signer.signing_key, digestmod=hashlib.sha256))
 
 
 def _date_of(headers: dict[bytes, bytes]) -> bytes:
@@ -130,11 +127,7 @@ def _date_of(headers: dict[bytes, bytes]) -> bytes:
 
 
 def _check_skew(stamp: bytes, now: datetime) -> None:
-    try:
-        seconds = timegm(strptime(stamp.decode("ascii"), "%Y%m%dT%H%M%SZ"))
-    except ValueError:
-        raise Refused("IncompleteSignatureException", "X-Amz-Date must be a date as YYYYMMDDTHHMMSSZ.") from None
-    ahead = seconds - now.timestamp()
+    ahead = _epoch(stamp) - now.timestamp()
     if abs(ahead) <= _SKEW.total_seconds():
         return
     shown, limit = stamp.decode(), now + _SKEW if ahead > 0 else now - _SKEW
@@ -147,6 +140,14 @@ def _check_skew(stamp: bytes, now: datetime) -> None:
         "InvalidSignatureException",
         f"Signature expired: {shown} is now earlier than {_shown(limit)} ({_shown(now)} - 5 min.)",
     )
+
+
+@lru_cache(maxsize=64)  # clients that sign many requests in one second send one date
+def _epoch(stamp: bytes) -> int:
+    try:
+        return timegm(strptime(stamp.decode("ascii"), "%Y%m%dT%H%M%SZ"))
+    except ValueError:
+        raise Refused("IncompleteSignatureException", "X-Amz-Date must be a date as YYYYMMDDTHHMMSSZ.") from None
 
 
 def _shown(moment: datetime) -> str:
@@ -163,8 +164,8 @@ def _check_signed(request: Signed, headers: dict[bytes, bytes], names: list[byte
         raise Refused(
             "IncompleteSignatureException", f"These headers must be sent and signed: {', '.join(missing + absent)}."
         )
-    if len(headers) != len(request.headers):
-        sent = [name for name, _ in request.headers]
+    if len(headers) != len(request.sent):
+        sent = [name for name, _ in request.sent]
         if any(sent.count(name) > 1 for name in (*names, b"authorization")):
             raise Refused("IncompleteSignatureException", "A signed header was sent more than once.")
 
@@ -192,7 +193,7 @@ def _signature(  # noqa: PLR0917 - the six things a signature is made of
             request.method,
             request.path if request.path == b"/" else _canonical_path(request.path),
             _canonical_query(request.query) if request.query else b"",
-            *[b"%b:%b" % (name, _folded(headers[name])) for name in names],
+            _canonical_headers(headers, names),
             b"",
             b";".join(names),
             body_hash,
@@ -203,8 +204,11 @@ def _signature(  # noqa: PLR0917 - the six things a signature is made of
     return mac.hexdigest().encode()
 
 
-def _folded(value: bytes) -> bytes:
-    return b" ".join(value.split()) if b"  " in value else value.strip()
+def _canonical_headers(headers: dict[bytes, bytes], names: list[bytes]) -> bytes:
+    plain = b"\n".join([name + b":" + headers[name] for name in names])
+    if b"  " not in plain and b": " not in plain and b" \n" not in plain and not plain.endswith(b" "):
+        return plain  # nothing to fold: nearly always
+    return b"\n".join([name + b":" + b" ".join(headers[name].split()) for name in names])
 
 
 def _canonical_path(path: bytes) -> bytes:

@@ -75,7 +75,7 @@ def _members(kind: inspect.StructType, raw: dict[str, Any], path: str) -> Iterat
 
 def _items(kind: inspect.ListType, raw: list[Any], path: str) -> Iterator[str]:
     for broken in _broken_length(kind.min_length, kind.max_length, len(raw)):
-        yield f"Value at '{path}' failed to satisfy constraint: {broken}"
+        yield f"Value '[{', '.join(map(str, raw))}]' at '{path}' failed to satisfy constraint: {broken}"
     for number, item in enumerate(raw, start=1):
         yield from _failures(kind.item_type, item, f"{path}.{number}.member", sensitive=False)
 
@@ -84,7 +84,8 @@ def _broken(kind: inspect.StrType | inspect.IntType, raw: Any) -> Iterator[str]:
     if isinstance(kind, inspect.StrType):
         yield from _broken_length(kind.min_length, kind.max_length, len(raw))
         if kind.pattern is not None and re.search(kind.pattern, raw) is None:
-            yield f"Member must satisfy regular expression pattern: {kind.pattern.removeprefix('^').removesuffix('$')}"
+            shown = kind.pattern.removeprefix(r"\A").removesuffix(r"\Z")
+            yield f"Member must satisfy regular expression pattern: {shown}"
         return
     if kind.ge is not None and raw < kind.ge:
         yield f"Member must have value greater than or equal to {kind.ge}"

@@ -44,7 +44,7 @@ class AuditTrail:
             "requestParameters": call.parameters,
             "responseElements": call.reply,
             "requestID": call.request_id,
-            "eventID": str(uuid4()),
+            "eventID": call.event_id,
             "readOnly": call.read_only,
             "eventType": "AwsApiCall",
             "managementEvent": True,
@@ -97,7 +97,7 @@ class AuditTrail:
 
 
 def _time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.isoformat("T", "seconds")[:19] + "Z"
 
 
 def _identity(principal: Principal | None, account: str) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from detent.model.policy import Principal
 from detent.model.secret import Secret, VersionId
@@ -22,16 +22,16 @@ class Clock(Protocol):
 
 
 class Transactions(Protocol):
-    """Units of work on the store, for a room that must not know the store. `Any` is the store's transaction."""
+    """Units of work on the store, for a room that must not know the store. `Any` is the store's transaction.
+
+    A transaction's `stamp` is a number: what was cached under another one is stale.
+    """
 
     def read(self) -> AbstractContextManager[Any]:
         """Open a snapshot that refuses to write (`ReadOnlyTransaction`). One at a time per thread."""
 
     def submit(self, work: Callable[[Any], T]) -> "Future[T]":
         """Run work in a write transaction; the future resolves after the commit. Work that raises leaves no trace."""
-
-    def stamp(self) -> int:
-        """Give a number that changes when any process has committed. What was cached under another one is stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,7 @@ class FunctionCaller(Protocol):
         """Run one step to its end. Raises FunctionFailed with a one-line reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditedCall:
+class AuditedCall(NamedTuple):
     """One call as the audit trail keeps it; no value of a secret is in it."""
 
     moment: datetime
@@ -82,6 +81,7 @@ class AuditedCall:
     region: str
     account: str
     request_id: str
+    event_id: str
     peer: str
     user_agent: str
     principal: Principal | None  # None: the caller could not be told

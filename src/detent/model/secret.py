@@ -7,6 +7,7 @@ Rules (API reference C.6):
 - a new version that takes CURRENT drops PENDING from any older version: a rotation under way is abandoned by that.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -26,6 +27,8 @@ PREVIOUS = StagingLabel("AWSPREVIOUS")
 
 MAX_LABELS = 20  # over all versions of a secret (I)
 MAX_TAGS = 50
+_RESERVED_TAGS = "aws:"
+_TAG_TEXT = re.compile(r"[\w .:/=+@-]*")  # letters and digits of every script (C.10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +161,16 @@ class Secret:
 
     def tagged(self, tags: Mapping[str, str], now: datetime) -> "Secret":
         """Add tags, or overwrite them by key; the order of first appearance stays."""
+        if any(key.startswith(_RESERVED_TAGS) for key in tags):
+            raise BadParameter(f"Tag keys that begin with {_RESERVED_TAGS} are reserved.")
+        if not all(_TAG_TEXT.fullmatch(text) for tag in tags.items() for text in tag):
+            raise BadParameter(
+                "Tag keys and values may hold letters, digits, spaces, and any of the following: _.:/=+-@"
+            )
         merged = {**(self.tags or {}), **tags}
         if len(merged) > MAX_TAGS:
-            raise LimitExceeded(f"A secret can have at most {MAX_TAGS} tags.")
-        return replace(self, tags=merged, changed=now)
+            raise BadParameter(f"A secret can have at most {MAX_TAGS} tags.")
+        return replace(self, tags=merged or self.tags, changed=now)
 
     def untagged(self, keys: Iterable[str], now: datetime) -> "Secret":
         """Remove tags by key; keys that are not there are ignored."""

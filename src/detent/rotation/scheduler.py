@@ -80,11 +80,9 @@ class Scheduler:
                 pool.submit(self._drive, lease)
 
     def _something_due(self) -> bool:
-        stamp = self.store.stamp()
-        if stamp != self._stamp:
-            self._stamp = stamp
-            with self.store.read() as tx:
-                self._next_due = tx.rotations.next_due()
+        with self.store.read() as tx:
+            if tx.stamp != self._stamp:
+                self._stamp, self._next_due = tx.stamp, tx.rotations.next_due()
         return self._next_due is not None and self._next_due <= self.clock.now()
 
     def _drive(self, lease: Lease) -> None:

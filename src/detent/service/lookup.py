@@ -21,6 +21,12 @@ def checked_name(name: str) -> str:
     return name
 
 
+def checked_id(secret_id: str) -> None:
+    """Check a SecretId's characters, for operations that check something else before they look it up (B.0)."""
+    if not secret_id.startswith("arn:"):
+        checked_name(secret_id)
+
+
 def find(
     env: Env,
     caller: Principal,

@@ -32,7 +32,7 @@ def page_start(env: Env, token: str | None, bound: str) -> str | None:
     if token is None:
         return None
     try:
-        sealed = SealedValue(base64.urlsafe_b64decode(token), ROOT_KEYSET_ID)
+        sealed = SealedValue(base64.b64decode(token, b"-_", validate=True), ROOT_KEYSET_ID)
         return str(env.server.keyset.open(sealed, f"NextToken {bound}").reveal())
     except (CannotOpen, binascii.Error, ValueError):
         raise BadPage from None

@@ -13,7 +13,7 @@ from detent.model.schedule import RotationRules
 from detent.model.secret import CURRENT, AdminLink, RotationSettings, Secret, Version, VersionId
 from detent.model.value import SecretValue
 from detent.service.env import Env
-from detent.service.lookup import allow, find, meant_by
+from detent.service.lookup import allow, checked_id, find, meant_by
 from detent.service.planning import stop_obstructed
 from detent.service.values import checked_token, store_version
 from detent.service.versions import WrittenVersion
@@ -44,6 +44,7 @@ def rotate_secret(
     rotate_immediately: bool | None = None,
 ) -> WrittenVersion:
     """Turn rotation on and start one, or only test the configuration (D.3, D.5). The steps run after the answer."""
+    checked_id(secret_id)
     token = checked_token(client_request_token, missing=BadParameter)
     secret = find(env, caller, "RotateSecret", secret_id)
     if env.tx.rotations.of_token(secret.key, token) is not None:

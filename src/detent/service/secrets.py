@@ -11,7 +11,7 @@ from detent.model.policy import Ask, Principal
 from detent.model.secret import Secret, SecretKey, VersionId
 from detent.model.value import SecretValue
 from detent.service.env import Env
-from detent.service.lookup import allow, checked_name, find
+from detent.service.lookup import allow, checked_id, checked_name, find
 from detent.service.paging import Paged, page_start, token_for
 from detent.service.planning import stop_obstructed
 from detent.service.values import checked_token, is_replay, value_of, write_value
@@ -48,21 +48,19 @@ def create_secret(
     taken = env.tx.secrets.named(caller.account, env.server.region, name)
     if taken is not None:
         return _made_already(env, taken, token, value)
-    made = env.tx.secrets.add(
-        Secret(
-            key=SecretKey(0),
-            account=caller.account,
-            region=env.server.region,
-            name=name,
-            arn=arn,
-            created=env.now,
-            changed=env.now,
-            description=description or None,
-            kms_key_id=kms_key_id or None,
-            type=type,
-            tags=tags,
-        )
+    new = Secret(
+        key=SecretKey(0),
+        account=caller.account,
+        region=env.server.region,
+        name=name,
+        arn=arn,
+        created=env.now,
+        changed=env.now,
+        description=description or None,
+        kms_key_id=kms_key_id or None,
+        type=type,
     )
+    made = env.tx.secrets.add(new.tagged(tags or {}, env.now))
     if value is None or token is None:
         return WrittenVersion(made, None)
     return WrittenVersion(write_value(env, made, token, value), token)
@@ -98,6 +96,7 @@ def update_secret(
 ) -> WrittenVersion:
     """Change metadata, and store a new current version when a value is given (B.5)."""
     value = value_of(secret_string, secret_binary)
+    checked_id(secret_id)
     token = checked_token(client_request_token) if value is not None else None
     secret = find(env, caller, "UpdateSecret", secret_id, version=token)
     changed = replace(

@@ -15,7 +15,7 @@ from detent.model.policy import Principal
 from detent.model.secret import CURRENT, Secret, StagingLabel, Version, VersionId
 from detent.model.value import SecretValue
 from detent.service.env import Env
-from detent.service.lookup import find
+from detent.service.lookup import checked_id, find
 from detent.service.paging import Paged, page_start, token_for
 from detent.service.planning import stop_obstructed
 from detent.service.values import checked_token, is_replay, value_of, write_value
@@ -90,6 +90,7 @@ def put_secret_value(
 ) -> WrittenVersion:
     """Store a new version (B.2), or fill the empty version of the rotation under way (D.4)."""
     value = value_of(secret_string, secret_binary)
+    checked_id(secret_id)
     token = checked_token(client_request_token)
     secret = find(env, caller, "PutSecretValue", secret_id, version=token)
     if value is None:
@@ -153,7 +154,10 @@ def update_secret_version_stage(
     source = None if remove_from_version_id is None else VersionId(remove_from_version_id)
     secret = find(env, caller, "UpdateSecretVersionStage", secret_id, version=to or source, label=label)
     for version_id in (to, source):
-        if version_id is not None and env.tx.secrets.version(secret.key, version_id) is None:
+        version = None if version_id is None else env.tx.secrets.version(secret.key, version_id)
+        if version_id is not None and version is None:
             raise BadParameter(f"Not a valid version: {version_id}")
+        if version is not None and version.is_empty and version_id == to and label == CURRENT:
+            raise BadState(f"Version {to} has no value yet, and the current value must stay readable.")
     moved = secret.label_moved(label, to, source, env.now)
     return stop_obstructed(env, env.tx.secrets.save(moved))

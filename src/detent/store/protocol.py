@@ -152,6 +152,13 @@ class Tx(Protocol):
     """One unit of work."""
 
     @property
+    def stamp(self) -> int:
+        """A number that differs between snapshots when any process has committed in between; 0 while writing.
+
+        What a process keeps from one transaction to the next holds only under the stamp it was read under.
+        """
+
+    @property
     def secrets(self) -> Secrets:
         """Secrets and versions."""
 
@@ -184,9 +191,6 @@ class Store(Protocol):
 
     def write(self, work: Callable[[Tx], T]) -> T:
         """Run work like `submit`, and wait."""
-
-    def stamp(self) -> int:
-        """Give a number that changes when any process has committed."""
 
     def close(self) -> None:
         """Finish what was submitted, then close."""

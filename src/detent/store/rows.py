@@ -97,6 +97,11 @@ def version(row: Row) -> Version:
     return Version(version_id, moment(created), keyset_id, _day(accessed))
 
 
+def sealed(row: Row) -> SealedValue:
+    """Read a row of a version's ciphertext."""
+    return SealedValue(row[0], row[1])
+
+
 def version_params(version: Version, sealed: SealedValue | None) -> Params:
     """Give a version's columns."""
     return {

@@ -49,6 +49,7 @@ class SqliteStore:
         connection, tx = self._reader()
         connection.execute("BEGIN")
         try:
+            tx.at(connection.execute("PRAGMA data_version").fetchone()[0])  # inside, it pins the snapshot it describes
             yield tx
         finally:
             connection.execute("COMMIT")
@@ -61,20 +62,14 @@ class SqliteStore:
         """Run work like `submit`, and wait."""
         return self.submit(work).result()
 
-    def stamp(self) -> int:
-        """Give a number that changes when any process has committed."""
-        connection, _ = self._reader()
-        stamp: int = connection.execute("PRAGMA data_version").fetchone()[0]
-        return stamp
-
     def close(self) -> None:
         """Finish what was submitted, then close every connection."""
         self._writer.close()
         for connection in self._readers:
             connection.close()
 
-    def _reader(self) -> tuple[sqlite3.Connection, Tx]:
-        found: tuple[sqlite3.Connection, Tx] | None = getattr(self._threads, "reader", None)
+    def _reader(self) -> tuple[sqlite3.Connection, SqlTx]:
+        found: tuple[sqlite3.Connection, SqlTx] | None = getattr(self._threads, "reader", None)
         if found is None:
             connection = connect(self._path)
             connection.execute("PRAGMA query_only = ON")

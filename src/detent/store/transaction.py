@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from detent.model.errors import ReadOnlyTransaction, StaleRevision
 from detent.model.ports import Clock
@@ -29,6 +29,8 @@ class Result(Protocol):
         """Give all rows."""
 
 
+T = TypeVar("T")
+_MAX_KEPT = 4096  # rows, sealed as they lie in the store
 _SECRET_COLUMNS = 16  # how many columns `queries._SECRET` has
 
 Run = Callable[[str, Mapping[str, Any]], Result]
@@ -42,9 +44,29 @@ class SqlTx:
         self.run = run
         self.clock = clock
         self.writable = writable
+        self.stamp = 0
+        self._kept: dict[tuple[object, ...], Any] = {}
         self.secrets = SqlSecrets(self)
         self.rotations = SqlRotations(self)
         self.access_keys = SqlAccessKeys(self)
+
+    def at(self, stamp: int) -> None:
+        """Begin a snapshot: rows kept from an earlier one hold only when nothing was committed since."""
+        if stamp != self.stamp or len(self._kept) > _MAX_KEPT:
+            self._kept.clear()
+            self.stamp = stamp
+
+    def remembered(self, kind: Callable[[Any], T], sql: str, **params: object) -> T | None:
+        """Give a row as `kind` makes it, from the rows kept under this stamp when it is among them."""
+        asked = (sql, *params.values())
+        if asked in self._kept:
+            kept: T | None = self._kept[asked]
+            return kept
+        row = self.run(sql, params).fetchone()
+        found = None if row is None else kind(row)
+        if not self.writable:
+            self._kept[asked] = found
+        return found
 
     def write(self, sql: str, params: Mapping[str, Any]) -> Result:
         """Run a statement that changes something."""
@@ -70,8 +92,7 @@ class SqlSecrets:
         self._tx = tx
 
     def named(self, account: str, region: str, name: str) -> Secret | None:
-        row = self._tx.run(queries.SECRET_NAMED, {"account": account, "region": region, "name": name}).fetchone()
-        return None if row is None else rows.secret(row)
+        return self._tx.remembered(rows.secret, queries.SECRET_NAMED, account=account, region=region, name=name)
 
     def keyed(self, key: SecretKey) -> Secret | None:
         row = self._tx.run(queries.SECRET_KEYED, {"key": key}).fetchone()
@@ -101,15 +122,13 @@ class SqlSecrets:
         self._tx.write(queries.ERASE_SECRET, {"key": key})
 
     def version(self, key: SecretKey, version_id: VersionId) -> Version | None:
-        row = self._tx.run(queries.VERSION, {"key": key, "id": version_id}).fetchone()
-        return None if row is None else rows.version(row)
+        return self._tx.remembered(rows.version, queries.VERSION, key=key, id=version_id)
 
     def versions(self, key: SecretKey) -> list[Version]:
         return [rows.version(row) for row in self._tx.run(queries.VERSIONS, {"key": key}).fetchall()]
 
     def sealed(self, key: SecretKey, version_id: VersionId) -> SealedValue | None:
-        row = self._tx.run(queries.SEALED, {"key": key, "id": version_id}).fetchone()
-        return None if row is None else SealedValue(row[0], row[1])
+        return self._tx.remembered(rows.sealed, queries.SEALED, key=key, id=version_id)
 
     def put_version(self, key: SecretKey, version: Version, sealed: SealedValue | None) -> None:
         self._tx.write(queries.PUT_VERSION, {"key": key, **rows.version_params(version, sealed)})
