@@ -1,6 +1,7 @@
 """The store's contract, on every store there is: one row each in STORES."""
 
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -439,3 +440,19 @@ def test_no_statement_of_a_read_holds_up_a_writer(store: Store) -> None:
     with store.read() as tx:
         tx.secrets.named(ACCOUNT, REGION, "a")
         assert store.submit(lambda writing: writing.secrets.add(a_secret("b"))).result(10).name == "b"
+
+
+def test_a_store_that_cannot_commit_tells_everyone_and_goes_on_once_it_can(
+    tmp_path: Path, clock: SimulatedClock
+) -> None:
+    store = sqlite_store(tmp_path, clock)
+    pages = store._writer._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._writer._connection.execute(f"PRAGMA max_page_count = {pages}")
+    large = {"description": "x" * 200_000}
+    futures = [store.submit(lambda tx, n=n: tx.secrets.add(a_secret(f"s{n}", **large))) for n in range(3)]
+    for future in futures:
+        with pytest.raises(sqlite3.Error, match="full"):
+            future.result(10)
+    store._writer._connection.execute("PRAGMA max_page_count = 1000000")
+    assert added(store, "later", **large) == read(store, "later")
+    store.close()

@@ -1,5 +1,6 @@
 """The servers as pytest fixtures, started once per session (and per xdist worker) when a test first asks."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -10,6 +11,8 @@ from servers.canary import Canary
 from servers.certificates import Certificates, make_certificates
 from servers.detent import RunningDetent, running
 from servers.postgres import PostgresTarget, start_postgres
+
+_OURS = ("detent", "psycopg", "uvicorn")
 
 
 @pytest.fixture(scope="session")
@@ -59,12 +62,15 @@ def detent(shared_detent: RunningDetent, canary: Canary) -> RunningDetent:
 @pytest.fixture(autouse=True)
 def canary(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[Canary]:
     """Every secret value of a test carries this; it must stand in no log, error, repr or byte of a store."""
-    caplog.set_level("DEBUG")
+    for logger in _OURS:  # not the clients': boto3 writes down what it sends and gets, as it is asked to
+        caplog.set_level("DEBUG", logger)
     canary = Canary()
     yield canary
     if "shared_detent" in request.fixturenames:
         server: RunningDetent = request.getfixturevalue("shared_detent")
         canary.texts += [server.log.read_text(), *server.refusals]
-    canary.texts += [record.getMessage() for record in caplog.records]
-    canary.texts += [repr(record.exc_info) for record in caplog.records if record.exc_info]
+    for phase in ("setup", "call", "teardown"):
+        for record in caplog.get_records(phase):
+            if record.name.split(".")[0] in _OURS:
+                canary.texts.append(logging.Formatter().format(record))  # with the traceback, if it has one
     assert canary.sightings() == []

@@ -85,8 +85,8 @@ class Writer:
                 finally:
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
-        except (sqlite3.Error, OSError) as error:
-            logging.getLogger(__name__).exception("a batch of writes was not committed")
+        except Exception as error:  # noqa: BLE001 - a full disk, a lost lock: the thread must outlive whatever it is
+            logging.getLogger(__name__).error("a batch of %s writes was not committed: %r", len(batch), error)  # noqa: TRY400 - a traceback would show nothing more
             replies = [_failure(job, error) for job in batch]
         for reply in replies:
             reply()
