@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
-from detent.api.calls import Answer, Call, Refusal, decode, origin, perform
+from detent.api.calls import Answer, Call, Refusal, decode, origin, perform, refuse
 from detent.api.errors import CODES, Refused
 from detent.api.operations import OPERATIONS, SECRETS_MANAGER, Runs
 from detent.api.shapes import wire_name
@@ -56,12 +56,13 @@ class LocalClient:
         operation = OPERATIONS[f"{SECRETS_MANAGER}.{name}".encode()]
         if "client_request_token" in operation.shape.__struct_fields__:  # SDKs fill it in (K)
             members.setdefault("ClientRequestToken", str(uuid4()))
-        source = origin("secretsmanager.amazonaws.com", "detent/local")
+        call = Call(origin("secretsmanager.amazonaws.com", "detent/local"), operation)
         try:
-            request = decode(operation, msgspec.json.encode(members))
-            call = Call(source, operation, self._principal(), request)
+            call = call._replace(principal=self._principal())
+            call = call._replace(request=decode(operation, msgspec.json.encode(members)))
             answer = self._run(call)
         except Refused as refused:
+            refuse(self._server, call, (refused.code, refused.message))
             raise _error(refused.code, refused.message, name) from None
         except Refusal as refusal:
             told = msgspec.json.decode(refusal.answer.body)

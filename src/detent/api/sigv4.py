@@ -10,11 +10,12 @@ import re
 from calendar import timegm
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from time import strptime
 from typing import NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 from detent.api.errors import Refused
 from detent.model.policy import Principal
@@ -22,11 +23,12 @@ from detent.service.access import Signer
 
 _AUTHORIZATION = re.compile(
     rb"AWS4-HMAC-SHA256 +Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request *,"
-    rb" *SignedHeaders=([^,\s]+) *, *Signature=([0-9a-f]{64})\s*"
+    rb" *SignedHeaders=([^,\s]+) *, *Signature=([^,\s]+)\s*"
 )
 _SKEW = timedelta(minutes=5)
 _MAX_KEPT = 1024
 _UNKNOWN = "The security token included in the request is invalid."
+_NO_DATE = "The request needs a signed X-Amz-Date, as YYYYMMDDTHHMMSSZ."
 _DIFFERS = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key"
     " and signing method. Consult the service documentation for details."
@@ -75,13 +77,10 @@ class Verifier:
             raise Refused("MissingAuthenticationTokenException", "Request is missing Authentication Token")
         parts = _AUTHORIZATION.fullmatch(given)
         if parts is None:
-            raise Refused(
-                "IncompleteSignatureException",
-                "The Authorization header must be AWS4-HMAC-SHA256 with Credential, SignedHeaders and Signature.",
-            )
+            raise _incomplete(given)
         access_key_id, date, region, signed_for, names, signature = parts.groups()
         stamp = _date_of(headers)
-        self._check_scope(region.decode(), signed_for.decode(), service, date, stamp)
+        self._check_scope(region.decode("latin-1"), signed_for.decode("latin-1"), service, date, stamp)
         _check_skew(stamp, now)
         signed_names = names.split(b";")
         _check_signed(request, headers, signed_names)
@@ -118,12 +117,31 @@ class Verifier:
         return kept
 
 
+def _incomplete(given: bytes) -> Refused:
+    """Name what an Authorization header lacks (A.4)."""
+    missing = [name for name in ("Credential", "SignedHeaders", "Signature") if f"{name}=".encode() not in given]
+    lacking = " ".join(f"Authorization header requires '{name}' parameter." for name in missing)
+    return Refused(
+        "IncompleteSignatureException", lacking or "The Authorization header is not one of AWS4-HMAC-SHA256."
+    )
+
+
 def _date_of(headers: dict[bytes, bytes]) -> bytes:
     """Give the request's date as YYYYMMDDTHHMMSSZ."""
-    stamp = headers.get(b"x-amz-date") or headers.get(b"date") or b""
-    if len(stamp) != len(b"20260101T000000Z"):
-        raise Refused("IncompleteSignatureException", "The request needs a signed X-Amz-Date, as YYYYMMDDTHHMMSSZ.")
+    stamp = headers.get(b"x-amz-date") or _http_date(headers.get(b"date", b""))
+    if len(stamp) != len(b"20260101T000000Z") or not stamp.isascii():
+        raise Refused("IncompleteSignatureException", _NO_DATE)
     return stamp
+
+
+def _http_date(date: bytes) -> bytes:
+    """Give a Date header in X-Amz-Date's form, in which it is signed; what is no HTTP date, as it is."""
+    try:
+        moment = parsedate_to_datetime(date.decode("ascii"))
+        in_utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, IndexError, OverflowError):
+        return date
+    return _shown(in_utc).encode()
 
 
 def _check_skew(stamp: bytes, now: datetime) -> None:
@@ -147,7 +165,7 @@ def _epoch(stamp: bytes) -> int:
     try:
         return timegm(strptime(stamp.decode("ascii"), "%Y%m%dT%H%M%SZ"))
     except ValueError:
-        raise Refused("IncompleteSignatureException", "X-Amz-Date must be a date as YYYYMMDDTHHMMSSZ.") from None
+        raise Refused("IncompleteSignatureException", _NO_DATE) from None
 
 
 def _shown(moment: datetime) -> str:
@@ -206,7 +224,7 @@ def _signature(  # noqa: PLR0917 - the six things a signature is made of
 
 def _canonical_headers(headers: dict[bytes, bytes], names: list[bytes]) -> bytes:
     plain = b"\n".join([name + b":" + headers[name] for name in names])
-    if b"  " not in plain and b": " not in plain and b" \n" not in plain and not plain.endswith(b" "):
+    if b"  " not in plain and b": " not in plain and b" \n" not in plain and b"\t" not in plain and plain[-1:] != b" ":
         return plain  # nothing to fold: nearly always
     return b"\n".join([name + b":" + b" ".join(headers[name].split()) for name in names])
 
@@ -217,5 +235,7 @@ def _canonical_path(path: bytes) -> bytes:
 
 def _canonical_query(query: bytes) -> bytes:
     pairs = [part.partition("=")[::2] for part in query.decode("latin-1").split("&") if part]
-    encoded = sorted((quote(unquote(key), safe="-_.~"), quote(unquote(value), safe="-_.~")) for key, value in pairs)
+    encoded = sorted(
+        (quote(unquote_to_bytes(key), safe="-_.~"), quote(unquote_to_bytes(value), safe="-_.~")) for key, value in pairs
+    )
     return "&".join(f"{key}={value}" for key, value in encoded).encode()

@@ -10,13 +10,16 @@ import multiprocessing
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
+from typing import Any
 
 import structlog
 import uvicorn
@@ -30,22 +33,36 @@ from detent.main.settings import CannotStart, Settings
 _GRACE_SECONDS = 10  # for requests under way when told to stop
 _STOP_SECONDS = 75  # for children, above all a rotation step; then they are killed, and the lease runs out
 _RESTART_PAUSE = 0.2
+_LOOK_SECONDS = 0.2
+_TOLD = (signal.SIGTERM, signal.SIGINT)
 _fork = multiprocessing.get_context("fork")
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; `announce` is told the endpoint once it answers. Raises CannotStart."""
     os.umask(0o077)
+    _check_certificate(settings)
+    listening = _listen(settings)
     folder = Folder(settings.data)
     keyset = folder.open()
-    listening = _listen(settings)
     port = listening.getsockname()[1]
     house = House(settings, keyset)
     folder.initialise(house.server, house.store)
     house.close()
     folder.write_config(settings, port)
     family = Family(settings, keyset, listening)
-    family.run(lambda: announce(f"{settings.scheme}://{settings.host}:{port}"))
+    family.run(lambda: announce(settings.endpoint(port)))
+
+
+def _check_certificate(settings: Settings) -> None:
+    """Load what the workers will load: they would end at once, again and again."""
+    if settings.tls_cert is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key, "")
+        except OSError as error:  # ssl's errors too
+            raise CannotStart(
+                f"cannot use the certificate {settings.tls_cert} with the key {settings.tls_key}: {error.strerror}"
+            ) from None
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -77,22 +94,32 @@ class Family:
     def run(self, ready: Callable[[], None]) -> None:
         """Start the children, replace those that die, end them when told to stop."""
         gc.freeze()
-        for told in (signal.SIGTERM, signal.SIGINT):
+        for told in _TOLD:
             signal.signal(told, self._stop)
-        for number in range(self.settings.workers):
-            self._start(f"worker-{number}")
-        self._start("rotator")
-        threading_free_wait(self._ready[0], lambda: self.stopping)
+        try:
+            for name in (*(f"worker-{number}" for number in range(self.settings.workers)), "rotator"):
+                self._start(name)
+            self._watch(ready)
+        finally:
+            self._end()
+
+    def _watch(self, ready: Callable[[], None]) -> None:
+        while not self.stopping and not wait([self._ready[0]], timeout=_LOOK_SECONDS):
+            self._replace_dead()
         if not self.stopping:
             ready()
         while not self.stopping:
-            wait([child.sentinel for child in self._children.values()], timeout=0.2)
+            wait([child.sentinel for child in self._children.values()], timeout=_LOOK_SECONDS)
             self._replace_dead()
-        self._end()
 
     def _start(self, name: str) -> None:
+        """Fork a child; it hears no signal before it has a handler of its own, so that none meets the parent's."""
         child = _fork.Process(target=self._child, args=(name,), name=name)
-        child.start()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD)
+        try:
+            child.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD)
         self._children[name] = child
 
     def _replace_dead(self) -> None:
@@ -118,6 +145,9 @@ class Family:
 
     def _child(self, name: str) -> None:
         """Run as a child; whichever it is, it ends when the parent's end of the pipe closes."""
+        for told in _TOLD:
+            signal.signal(told, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD)
         os.close(self._alive[1])
         threading.Thread(target=_end_with_parent, args=(self._alive[0],), daemon=True).start()
         house = House(self.settings, self.keyset)
@@ -129,12 +159,6 @@ class Family:
         house.close()
 
 
-def threading_free_wait(descriptor: int, given_up: Callable[[], bool]) -> None:
-    """Wait until something can be read, or `given_up` says so."""
-    while not given_up() and not wait([descriptor], timeout=0.2):
-        pass
-
-
 def _end_with_parent(descriptor: int) -> None:
     os.read(descriptor, 1)  # nothing is ever written: it returns when the parent has gone
     os.kill(os.getpid(), signal.SIGTERM)
@@ -142,7 +166,7 @@ def _end_with_parent(descriptor: int) -> None:
 
 def _rotate(house: House) -> None:
     scheduler = house.scheduler()
-    for told in (signal.SIGTERM, signal.SIGINT):
+    for told in _TOLD:
         signal.signal(told, lambda _number, _frame: scheduler.stopping.set())
     scheduler.run()
 
@@ -182,5 +206,29 @@ def _work(house: House, listening: socket.socket, ready: int) -> None:
 
 def log_to_stderr() -> None:
     """Send the server's own log, one line an event, to standard error."""
-    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                _placed,
+            ],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "logger", "event"]),
+            ],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def _placed(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Show an exception by its kind and place: its text, and the values on its stack, may hold a secret."""
+    info = event.pop("exc_info", None)
+    if isinstance(info, tuple) and info[0] is not None:
+        frames = traceback.extract_tb(info[2])[-3:]
+        event["error"] = info[0].__name__
+        event["at"] = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
+    return event

@@ -1,8 +1,12 @@
 """What a server is told, and what is refused before anything is touched."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+_REGION = re.compile(r"([a-z]+-)+\d+")  # the reference's pattern of a replica's region (B.0)
+_DAY = 86400  # seconds
 
 
 class CannotStart(Exception):
@@ -37,13 +41,27 @@ class Settings:
             )
         if not (self.account_id.isdigit() and len(self.account_id) == 12):  # noqa: PLR2004 - AWS's account ids
             raise CannotStart(f"--account-id must be 12 digits, not {self.account_id}.")
+        if _REGION.fullmatch(self.region) is None:
+            raise CannotStart(f"--region must be a region's name, such as us-east-1, not {self.region!r}.")
+        if not 0 <= self.port < 2**16:
+            raise CannotStart(f"--port must be between 0 and 65535, not {self.port}.")
         if self.workers < 1:
             raise CannotStart("--workers must be at least 1.")
+        for name in ("lease_seconds", "step_seconds"):
+            if not 0 < getattr(self, name) < _DAY:
+                raise CannotStart(f"--{name.replace('_', '-')} must be above 0 and below a day.")
+        if not 0 <= self.jitter_seconds < _DAY:
+            raise CannotStart("--jitter-seconds must be 0 or more, and below a day.")
 
     @property
     def scheme(self) -> str:
         """How clients speak to this server."""
         return "http" if self.tls_cert is None else "https"
+
+    def endpoint(self, port: int) -> str:
+        """Give the URL of a server that listens on this port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{port}"
 
 
 def _is_loopback(host: str) -> bool:

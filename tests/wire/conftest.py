@@ -1,0 +1,25 @@
+import json
+from typing import Any
+
+import pytest
+
+from servers.canary import Canary
+from servers.detent import RunningDetent
+
+
+@pytest.fixture(scope="session")
+def _shared_client(shared_detent: RunningDetent) -> Any:
+    return shared_detent.client()  # making one costs more than most tests here
+
+
+@pytest.fixture
+def client(detent: RunningDetent, _shared_client: Any) -> Any:  # noqa: ARG001 - the server, searched afterwards
+    """A boto3 client of the shared server."""
+    return _shared_client
+
+
+@pytest.fixture
+def unreachable(canary: Canary) -> str:
+    """A database secret's value whose server is not there: each step of a rotation fails, and waits to be retried."""
+    place = {"engine": "postgres", "host": "127.0.0.1", "port": 1, "username": "app"}
+    return json.dumps({**place, "password": canary.value()})

@@ -1,0 +1,169 @@
+"""Whatever is sent, the answer is a well-formed reply or a well-formed refusal, and never a fault of the server's."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from detent.api.operations import OPERATIONS
+from detent.api.shapes import wire_name
+from wire.premises import Premises, premises
+from wire.raw import put
+
+FUZZ = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:fuzzed"
+ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:"
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def mostly(good: list[Any], *bad: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(good * 6 + list(bad))
+
+
+LABELS = mostly(["AWSCURRENT", "AWSPENDING", "AWSPREVIOUS", "X"], "")
+TOKENS = mostly(["a" * 32, "b" * 64, "c" * 32, "d" * 32], "short")
+NAMES = mostly(["a", "b", "c/d", f"{ARN}a"], "bad name", "", "missing")
+RULES = {
+    "AutomaticallyAfterDays": mostly([1, 30, 1000], 0, 1001),
+    "ScheduleExpression": mostly(["rate(5 days)", "rate(4 hours)"], "cron(0 8 1 * ? *)", "rate(x)"),
+    "Duration": mostly(["1h", "5h", "24h"], "99h", "h", "٣h"),
+}
+TAG = {"Key": st.text(max_size=3), "Value": st.none() | st.text(max_size=3)}
+# What a member of this name may plausibly be; any other is a boolean.
+PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
+    "Name": NAMES,
+    "SecretId": NAMES,
+    "ClientRequestToken": TOKENS,
+    "VersionId": TOKENS,
+    "MoveToVersionId": TOKENS,
+    "RemoveFromVersionId": TOKENS,
+    "VersionStage": LABELS,
+    "VersionStages": st.lists(LABELS, max_size=3),
+    "SecretString": st.text(max_size=20),
+    "SecretBinary": mostly(["YQ=="], "", "YQ", "no base64"),
+    "RotationLambdaARN": mostly([FUNCTION], FUNCTION + "x", "", "x"),
+    "RotationRules": st.fixed_dictionaries({}, optional=RULES),
+    "RotationToken": mostly(["t" * 36], "t"),
+    "Tags": st.lists(st.fixed_dictionaries({}, optional=TAG)),
+    "TagKeys": st.lists(st.text(max_size=3)),
+    "RecoveryWindowInDays": st.integers(6, 31),
+    "MaxResults": st.integers(0, 101),
+    "NextToken": st.text(),
+    "PasswordLength": st.integers(0, 50),
+    "ExcludeCharacters": st.text(),
+    "Description": st.text(),
+    "KmsKeyId": st.text(),
+    "Type": st.text(),
+    "AddReplicaRegions": mostly([None], [], [{"Region": "us-east-1"}]),
+    "Filters": mostly([None, []], [{"Key": "name"}]),
+    "SortBy": mostly([None], "name"),
+    "SortOrder": mostly([None], "desc"),
+}
+NEEDED = {"SecretId", "Name", "ClientRequestToken", "VersionStage", "Tags", "TagKeys", "RotationLambdaARN"}
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A target and a body: nearly always all it needs, and most of the time nothing but good values."""
+    target = draw(st.sampled_from(sorted(OPERATIONS)))
+    members = {wire_name(field) for field in OPERATIONS[target].shape.__struct_fields__}
+    chosen = {name for name in sorted(members) if draw(st.integers(0, 30)) > (1 if name in NEEDED else 15)}
+    body = {name: draw(PLAUSIBLE.get(name, st.booleans())) for name in sorted(chosen)}
+    body.update(draw(st.dictionaries(st.sampled_from(sorted(members)) | st.text(max_size=5), ANY, max_size=1)))
+    return target.decode(), json.dumps(body).encode()
+
+
+class FailsAlways:
+    def run(self, *_: Any) -> None:
+        raise RuntimeError("as ever")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Premises]:
+    with premises(tmp_path_factory.mktemp("fuzz"), {"fuzzed": FailsAlways()}) as found:
+        for name in ("a", "b"):
+            found.client.call("CreateSecret", {"Name": name})
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_logged_as_broken(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def _answers_well(house: Premises, target: str, body: bytes) -> None:
+    told = house.client.send(house.client.signed(target, body, at=house.clock.now()), body)
+    assert told.status in {200, 400}
+    assert told.headers["content-type"] == "application/x-amz-json-1.1"
+    assert told.headers["content-length"] == str(len(told.body))
+    if told.status == 400:
+        code, message = told.error
+        assert code
+        assert isinstance(message, str)
+    elif told.body:
+        assert None not in told.members.values()
+    house.clock.advance(milliseconds=7)
+
+
+def _signing_name(house: Premises, target: str) -> None:
+    house.client.service = target.partition(".")[0]
+
+
+@FUZZ
+@given(asked=requests())
+def test_nearly_good_requests_get_well_formed_answers(house: Premises, asked: tuple[str, bytes]) -> None:
+    _signing_name(house, asked[0])
+    _answers_well(house, *asked)
+
+
+@FUZZ
+@given(target=st.sampled_from(sorted(OPERATIONS)), body=st.binary() | ANY.map(lambda value: json.dumps(value).encode()))
+def test_arbitrary_bodies_get_well_formed_answers(house: Premises, target: bytes, body: bytes) -> None:
+    _signing_name(house, target.decode())
+    _answers_well(house, target.decode(), body)
+
+
+HEADER_TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="\x7f"), max_size=80)
+
+
+@FUZZ
+@given(target=HEADER_TEXT)
+def test_arbitrary_targets_get_well_formed_answers(house: Premises, target: str) -> None:
+    house.client.service = "secretsmanager"
+    headers = house.client.signed("x", b"{}", at=house.clock.now())
+    told = house.client.send(put(headers, "X-Amz-Target", target), b"{}")
+    assert told.status == 400
+    assert told.error[0] == "InvalidSignatureException"
+
+
+@FUZZ
+@given(
+    name=st.sampled_from(["Authorization", "X-Amz-Date", "Host", "X-Amz-Security-Token"]),
+    value=HEADER_TEXT
+    | HEADER_TEXT.map(lambda text: f"AWS4-HMAC-SHA256 Credential={text}, SignedHeaders={text}, Signature={text}")
+    | st.lists(HEADER_TEXT, min_size=3, max_size=3).map(
+        lambda parts: (
+            f"AWS4-HMAC-SHA256 Credential=A/20260310/{parts[0]}/{parts[1]}/aws4_request,"
+            f" SignedHeaders=host;x-amz-date;{parts[2]}, Signature=x"
+        )
+    ),
+)
+def test_arbitrary_headers_are_refused(house: Premises, name: str, value: str) -> None:
+    house.client.service = "secretsmanager"
+    headers = house.client.signed("secretsmanager.ListSecrets", b"{}", at=house.clock.now())
+    told = house.client.send([*put(headers, name, None), (name, value)], b"{}")
+    assert told.status == 400
+    assert told.error[0] in {
+        "IncompleteSignatureException",
+        "InvalidSignatureException",
+        "UnrecognizedClientException",
+    }
