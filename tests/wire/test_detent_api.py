@@ -27,6 +27,7 @@ from servers.detent import RunningDetent
 from wire.answers import new_name
 
 PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text())
+REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference" / "detent-api.md"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:detent-postgres-single-user"
 ROWS = {row.name: row for row in OPERATIONS.values() if row.service == DETENT}
 
@@ -135,6 +136,17 @@ def test_everything_in_the_model_is_documented(model: ServiceModel) -> None:
         assert operation.documentation
         for shape in (operation.input_shape, operation.output_shape, model.shape_for("Attempt")):
             assert [member for member, inner in shape.members.items() if not inner.documentation] == []
+
+
+def test_everything_in_the_model_is_in_the_reference(model: ServiceModel) -> None:
+    reference = REFERENCE.read_text()
+    for name in model.operation_names:
+        operation = model.operation_model(name)
+        shapes = (operation.input_shape, operation.output_shape, model.shape_for("Attempt"))
+        words = [name, *(shape.name for shape in operation.error_shapes)]
+        words += [member for shape in shapes for member in shape.members]
+        words += [word for kind in ("State", "Step", "Purpose", "Outcome") for word in model.shape_for(kind).enum]
+        assert [word for word in words if f"`{word}`" not in reference and f"## {word}\n" not in reference] == []
 
 
 def test_what_was_published_is_still_there(model: ServiceModel) -> None:

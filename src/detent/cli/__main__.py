@@ -1,0 +1,5 @@
+"""`python -m detent.cli`."""
+
+from detent.cli.commands import main
+
+main()

@@ -1,0 +1,184 @@
+"""Every command, one function each; what each does lies in the modules beside.
+
+`docs/reference/cli.md` is made of the help texts in this file.
+"""
+
+import sys
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from detent import __version__
+from detent.cli.failure import CommandFailed
+from detent.main.settings import Settings
+
+_SERVER = (
+    "The data folder of a server on this machine: its endpoint and its root access key are used, whatever the"
+    " AWS_… variables say. Default: what AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE and AWS_ENDPOINT_URL say, as for"
+    " any AWS client; if none of them is set, DETENT_DATA, else ~/.detent."
+)
+_USAGE: type[Any] = typer.BadParameter.__mro__[2]  # every fault of usage; typer gives this class no public name
+
+_FILE: dict[str, Any] = {"metavar": "FILE", "readable": False}  # whoever opens it says better why it cannot
+_DEFAULTS: dict[str, Any] = {setting.name: setting.default for setting in fields(Settings)}
+
+
+def _setting(name: str, what: str, *spelt: str, shown: str | None = None, **more: Any) -> Any:  # noqa: ANN401 - typer's
+    """Make an option that has a variable too; what it is when neither is given, `serving` decides."""
+    default = shown or _DEFAULTS.get(name)
+    told = str(default) if default not in {None, False, MISSING} else False
+    return typer.Option(*spelt, envvar=f"DETENT_{name.upper()}", help=what, show_default=told, **more)
+
+
+def _folder(what: str) -> Any:  # noqa: ANN401 - as above
+    return _setting("data", what, shown="~/.detent", metavar="DIR", readable=False)
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+
+Server = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_SERVER)]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name or ARN.", show_default=False)]
+
+
+@app.callback()
+def detent() -> None:
+    """Keep secrets behind the AWS Secrets Manager API, and rotate what they open.
+
+    Every error is one line on standard error. Exit codes: 0 done, 1 not done, 2 wrong usage.
+    """
+
+
+@app.command()
+def serve(  # noqa: PLR0917 - typer calls it by keyword
+    data: Annotated[Path | None, _folder("The data folder; made at the first start.")] = None,
+    host: Annotated[str | None, _setting("host", "Where to listen.")] = None,
+    port: Annotated[int | None, _setting("port", "0 takes a free one.")] = None,
+    region: Annotated[str | None, _setting("region", "The region in ARNs and signatures.")] = None,
+    account_id: Annotated[str | None, _setting("account_id", "The account in ARNs; 12 digits.")] = None,
+    workers: Annotated[int | None, _setting("workers", "HTTP processes; about one per core.")] = None,
+    tls_cert: Annotated[
+        Path | None, _setting("tls_cert", "PEM; with --tls-key the server speaks TLS only.", **_FILE)
+    ] = None,
+    tls_key: Annotated[Path | None, _setting("tls_key", "PEM.", **_FILE)] = None,
+    insecure_http: Annotated[
+        bool | None,
+        _setting(
+            "insecure_http", "Listen without TLS beyond loopback, where something else provides it.", "--insecure-http"
+        ),
+    ] = None,
+    lease_seconds: Annotated[
+        float | None, _setting("lease_seconds", "How long a dead rotator's rotation waits for another.")
+    ] = None,
+    step_seconds: Annotated[float | None, _setting("step_seconds", "How long one step of a rotation may take.")] = None,
+    jitter_seconds: Annotated[
+        float | None,
+        _setting("jitter_seconds", "Over how long scheduled rotations are spread after their window opens."),
+    ] = None,
+    config: Annotated[
+        Path | None, _setting("config", "A TOML file.", shown="DIR/detent.toml if it is there", **_FILE)
+    ] = None,
+) -> None:
+    """Serve the API and rotate what is due, until SIGTERM.
+
+    Each setting comes from its option, else its variable, else the TOML file (keys as the options, with underscores;
+    paths relative to the file), else its default. Says "Detent serves on URL" on standard output once it serves.
+    """
+    from detent.cli import serving  # noqa: PLC0415 - what a command needs is imported when it runs
+
+    given = {name: value for name, value in locals().items() if name not in {"config", "serving"}}
+    serving.serve(config, {name: value for name, value in given.items() if value is not None})
+
+
+@app.command()
+def env(data: Annotated[Path | None, _folder("The server's data folder.")] = None) -> None:
+    """Print shell lines that point the AWS CLI and SDKs at a server on this machine.
+
+    Use: eval "$(detent env --data DIR)". Variables that would point them elsewhere are unset.
+    """
+    from detent.cli import shell  # noqa: PLC0415 - as above
+
+    sys.stdout.write(shell.lines(data))
+
+
+@app.command()
+def rotate(
+    name: Name,
+    wait: Annotated[bool, typer.Option("--wait", help="Show the steps, and wait for the end.")] = False,
+    data: Server = None,
+) -> None:
+    """Rotate a secret now, with the function that it has.
+
+    An incomplete rotation is tried again at once instead, at the step that failed; --wait follows that one.
+
+    With --wait the exit code is 0 when the new version is current, and 1 as soon as an attempt fails: the line then
+    says why, and when the server tries again by itself.
+    """
+    from detent.cli import rotating  # noqa: PLC0415 - as above
+    from detent.cli.connection import connected  # noqa: PLC0415
+    from detent.cli.screen import screen  # noqa: PLC0415
+
+    with connected(data) as server:
+        rotating.rotate(server, screen(), name, wait=wait)
+
+
+@app.command()
+def secrets(data: Server = None) -> None:
+    """List the secrets: rotation rules, next date, and how the latest rotation stands."""
+    from detent.cli import listings  # noqa: PLC0415 - as above
+    from detent.cli.connection import connected  # noqa: PLC0415
+    from detent.cli.screen import screen  # noqa: PLC0415
+
+    with connected(data) as server:
+        listings.secrets(server, screen())
+
+
+@app.command()
+def rotations(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A secret's name or ARN.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many to list at most.")] = 50,
+    data: Server = None,
+) -> None:
+    """List the rotations, newest first; with NAME, every attempt of that secret's latest rotation."""
+    from detent.cli import listings  # noqa: PLC0415 - as above
+    from detent.cli.connection import connected  # noqa: PLC0415
+    from detent.cli.screen import screen  # noqa: PLC0415
+
+    with connected(data) as server:
+        if name is None:
+            listings.rotations(server, screen(), limit)
+        else:
+            listings.rotation(server, screen(), name)
+
+
+@app.command()
+def demo() -> None:
+    """Rotate the password of a real, throwaway PostgreSQL role, and prove it. Leaves nothing behind."""
+    from detent.cli import demonstration  # noqa: PLC0415 - as above
+    from detent.cli.screen import screen  # noqa: PLC0415
+
+    demonstration.demonstrate(screen())
+
+
+@app.command()
+def version() -> None:
+    """Print Detent's version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run the command line; every error is one line."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without Unicode still gets text
+    try:
+        code = app(sys.argv[1:] or ["--help"], prog_name="detent", standalone_mode=False)
+    except _USAGE as fault:
+        sys.exit(_said(f"{fault.format_message()} (detent --help)", 2))
+    except CommandFailed as failure:
+        sys.exit(_said(str(failure), 1))
+    sys.exit(code or 0)
+
+
+def _said(text: str, code: int) -> int:
+    typer.echo(f"detent: {' '.join(text.split())}", err=True)
+    return code
