@@ -10,6 +10,8 @@ from typing import Any
 
 import uvicorn
 
+from detent.api.limits import BoundedHttp
+
 BODY = b"x" * 300
 HEADERS = [(b"content-type", b"application/x-amz-json-1.1"), (b"content-length", b"300")]
 
@@ -42,7 +44,7 @@ def main(workers: int, url_file: Path) -> None:
     config = uvicorn.Config(  # as Detent's, see detent.main.processes
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -158,7 +158,7 @@ def test_a_snapshot_refuses_to_write_and_does_not_move(store: Store) -> None:
     assert read(store, "b") is not None
 
 
-def stamp(store: Store) -> int:
+def stamp(store: Store) -> object:
     with store.read() as tx:
         return tx.stamp
 
@@ -456,3 +456,34 @@ def test_a_store_that_cannot_commit_tells_everyone_and_goes_on_once_it_can(
     store._writer._connection.execute("PRAGMA max_page_count = 1000000")
     assert added(store, "later", **large) == read(store, "later")
     store.close()
+
+
+def test_threads_that_come_and_go_leave_no_connection_open(store: Store) -> None:
+    added(store)
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(50):
+        thread = threading.Thread(target=read, args=(store,))
+        thread.start()
+        thread.join()
+    assert len(list(Path("/proc/self/fd").iterdir())) <= open_before + 3
+
+
+def test_stamps_of_snapshots_through_different_connections_are_never_equal(store: Store) -> None:
+    with store.read() as one, store.read() as other:
+        assert one.stamp != other.stamp
+    with store.read() as again:
+        assert again.stamp in {one.stamp, other.stamp}
+
+
+def test_a_glance_serves_kept_rows_and_refuses_what_a_commit_overtook(store: Store) -> None:
+    secret = added(store)
+    read(store)
+    with store.glance() as tx:
+        assert tx.secrets.named(ACCOUNT, REGION, "a") == secret
+        changed = store.write(lambda writing: writing.secrets.save(replace(secret, description="new")))
+        assert tx.secrets.named(ACCOUNT, REGION, "a") == secret
+        with pytest.raises(ReadOnlyTransaction):
+            tx.secrets.versions(secret.key)
+    with store.glance() as tx:
+        assert tx.secrets.named(ACCOUNT, REGION, "a") == changed
+        assert tx.secrets.versions(secret.key) == []

@@ -136,7 +136,7 @@ HEADER_TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude
 
 
 @FUZZ
-@given(target=HEADER_TEXT)
+@given(target=HEADER_TEXT.filter(lambda text: text != "x"))
 def test_arbitrary_targets_get_well_formed_answers(house: Premises, target: str) -> None:
     house.client.service = "secretsmanager"
     headers = house.client.signed("x", b"{}", at=house.clock.now())

@@ -57,7 +57,8 @@ class Rotating:
         assert secret is not None
         steps = Steps(self._house.server, self._house.store)
         until = expires or datetime.now(UTC) + timedelta(minutes=2)
-        found = steps.issue(secret, VersionId(token or self.token), until)
+        version = VersionId(token or self.token)
+        found = self._house.store.write(lambda tx: steps.issue(tx, secret, version, until))
         for sensitive in (found.secret_access_key, found.session_token, found.rotation_token):
             self.canary.watch(str(sensitive.reveal()))
         return found

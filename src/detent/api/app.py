@@ -6,12 +6,11 @@ Reads run on the loop's own thread: in WAL a reader never waits, and a thread ho
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from detent import __version__
-from detent.api.calls import Answer, Call, Origin, Refusal, broken, decode, origin, perform, refuse
+from detent.api.calls import Answer, Call, Origin, Origins, Refusal, broken, decode, perform, refuse
 from detent.api.errors import Refused
 from detent.api.operations import DETENT, OPERATIONS, SECRETS_MANAGER, UNKNOWN, Runs
 from detent.api.shapes import Request
@@ -20,7 +19,7 @@ from detent.model.errors import ReadOnlyTransaction
 from detent.model.policy import Principal
 from detent.model.ports import Transactions
 from detent.service import access
-from detent.service.env import Server
+from detent.service.env import Env, Server
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -39,6 +38,7 @@ class App:
         """Serve these two; nothing else is known of the house."""
         self._server = server
         self._store = store
+        self._origins = Origins()
         self._verifier = Verifier(server.region, frozenset({SECRETS_MANAGER, DETENT}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,21 +46,26 @@ class App:
         if scope["type"] != "http":
             return
         if scope["path"] == "/health" and scope["method"] == "GET":
-            await _send(send, Answer(200, _HEALTH, origin("", "").request_id))
+            await _send(send, Answer(200, _HEALTH, self._origins.new("", "").request_id))
             return
         await _send(send, await self._answer(scope, receive))
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        call = Call(_origin(scope, headers), OPERATIONS.get(headers.get(b"x-amz-target", b""), UNKNOWN))
+        call = Call(self._origin(scope, headers), OPERATIONS.get(headers.get(b"x-amz-target", b""), UNKNOWN))
         try:
-            body = await _body(receive)
-            with self._store.read() as tx:
-                call = call._replace(principal=self._principal(scope, headers, body, tx))
-                call = call._replace(request=_request(scope, call, body))
-                if call.operation.runs is Runs.ON_LOOP:
-                    with suppress(ReadOnlyTransaction):
-                        return perform(self._server, call, self._server.env(tx))
+            request = _signed(scope, headers, await _body(receive))
+            for snapshot in (self._store.glance, self._store.read):
+                try:
+                    with snapshot() as tx:
+                        env = self._server.env(tx)
+                        call = Call(call.origin, call.operation, self._principal(request, env))
+                        call = Call(*call[:3], _request(scope, call, request.body))
+                        if call.operation.runs is Runs.ON_LOOP:
+                            return perform(self._server, call, env)
+                    break
+                except ReadOnlyTransaction:
+                    continue
             return await self._run(call)
         except Refusal as refusal:
             return refusal.answer
@@ -69,12 +74,14 @@ class App:
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, the caller gets an answer
             return broken(self._server, call, error)
 
-    def _principal(self, scope: Scope, headers: dict[bytes, bytes], body: bytes, tx: Any) -> Principal:  # noqa: ANN401 - the store's
-        env = self._server.env(tx)
-        service = DETENT if headers.get(b"x-amz-target", b"").startswith(b"detent.") else SECRETS_MANAGER
-        method, path, query = scope["method"].encode(), scope["raw_path"], scope["query_string"]
-        request = Signed(method, path, query, scope["headers"], headers, body)
-        return self._verifier.verify(request, service, env.now, Signers(tx.stamp, partial(access.signer, env)))
+    def _origin(self, scope: Scope, headers: dict[bytes, bytes]) -> Origin:
+        client = scope.get("client")
+        agent = headers.get(b"user-agent", b"").decode("latin-1")[:_LONGEST_AGENT]
+        return self._origins.new(client[0] if client else "", agent)
+
+    def _principal(self, request: Signed, env: Env) -> Principal:
+        service = DETENT if request.headers.get(b"x-amz-target", b"").startswith(b"detent.") else SECRETS_MANAGER
+        return self._verifier.verify(request, service, env.now, Signers(env.tx.stamp, partial(access.signer, env)))
 
     async def _run(self, call: Call) -> Answer:
         if call.operation.runs is Runs.ON_THREAD:
@@ -89,9 +96,8 @@ class App:
         return perform(self._server, call, self._server.env(tx))
 
 
-def _origin(scope: Scope, headers: dict[bytes, bytes]) -> Origin:
-    client = scope.get("client")
-    return origin(client[0] if client else "", headers.get(b"user-agent", b"").decode("latin-1")[:_LONGEST_AGENT])
+def _signed(scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Signed:
+    return Signed(scope["method"].encode(), scope["raw_path"], scope["query_string"], scope["headers"], headers, body)
 
 
 def _request(scope: Scope, call: Call, body: bytes) -> Request:

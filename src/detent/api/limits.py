@@ -1,12 +1,20 @@
 """Limits the HTTP server itself lacks: how large a request's head may be, and how slow a request may arrive."""
 
 import asyncio
+from functools import lru_cache
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from detent.api.corking import Cork, CorkedTransport
+
 MAX_HEAD = 64 * 1024  # bytes of request line and headers
 REQUEST_SECONDS = 30  # from its first byte, or the connection, to its last byte
+
+
+@lru_cache(maxsize=1)  # a worker process has one loop
+def _cork_of(loop: asyncio.AbstractEventLoop) -> Cork:
+    return Cork(loop)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -14,11 +22,11 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - asyncio's transport
         """Start the clock for the first request."""
-        super().connection_made(transport)
-        self._head = 0  # bytes since a head began; None of them counts once it is complete
+        super().connection_made(CorkedTransport(transport, _cork_of(self.loop)))  # type: ignore[arg-type]
+        self._head = 0  # bytes since a head began
         self._in_head = True
-        self._timer: asyncio.TimerHandle | None = None
-        self._start()
+        self._since: float | None = self.loop.time()  # since when a request is incomplete; None: none is
+        self._timer = self.loop.call_later(REQUEST_SECONDS, self._look)
 
     def data_received(self, data: bytes) -> None:
         """Count what arrives while a head is incomplete."""
@@ -32,32 +40,33 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Start the clock for a later request on the same connection."""
         super().on_message_begin()
-        self._head, self._in_head = 0, True
-        self._start()
+        self._in_head = True
+        if self._since is None:
+            self._since = self.loop.time()
 
     def on_headers_complete(self) -> None:
         """Refuse a head that came whole but too large."""
-        self._in_head = False
-        if sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
+        arrived, self._head, self._in_head = self._head, 0, False
+        if arrived > MAX_HEAD and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
             self.transport.close()
             return
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Stop the clock: all of the request is here."""
-        self._stop()
+        self._since = None
         super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        self._stop()
+        """Look no more."""
+        self._timer.cancel()
         super().connection_lost(exc)
 
-    def _start(self) -> None:
-        if self._timer is None:
-            self._timer = self.loop.call_later(REQUEST_SECONDS, self.transport.close)
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _look(self) -> None:
+        """Close the connection if its request is overdue; one timer a connection, because one a request costs more."""
+        now = self.loop.time()
+        due = REQUEST_SECONDS if self._since is None else self._since + REQUEST_SECONDS - now
+        if due <= 0:
+            self.transport.close()
+        else:
+            self._timer = self.loop.call_later(due, self._look)

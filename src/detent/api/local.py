@@ -5,13 +5,14 @@ very process. The access key is looked up on every call: when its session ends, 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 
-from detent.api.calls import Answer, Call, Refusal, decode, origin, perform, refuse
+from detent.api.calls import Answer, Call, Origins, Refusal, decode, perform, refuse
 from detent.api.errors import CODES, Refused
 from detent.api.operations import OPERATIONS, SECRETS_MANAGER, Runs
 from detent.api.shapes import wire_name
@@ -19,7 +20,7 @@ from detent.model.errors import ReadOnlyTransaction
 from detent.model.policy import Principal
 from detent.model.ports import Transactions
 from detent.service import access
-from detent.service.env import Server
+from detent.service.env import Env, Server
 
 
 class ClientError(Exception):
@@ -44,6 +45,7 @@ class LocalClient:
         self._server = server
         self._store = store
         self._access_key_id = access_key_id
+        self._origins = Origins()
 
     def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
         """Give the operation of boto3's method name."""
@@ -56,35 +58,37 @@ class LocalClient:
         operation = OPERATIONS[f"{SECRETS_MANAGER}.{name}".encode()]
         if "client_request_token" in operation.shape.__struct_fields__:  # SDKs fill it in (K)
             members.setdefault("ClientRequestToken", str(uuid4()))
-        call = Call(origin("secretsmanager.amazonaws.com", "detent/local"), operation)
+        call = Call(self._origins.new("secretsmanager.amazonaws.com", "detent/local"), operation)
+        body = msgspec.json.encode(members)
         try:
-            call = call._replace(principal=self._principal())
-            call = call._replace(request=decode(operation, msgspec.json.encode(members)))
-            answer = self._run(call)
-        except Refused as refused:
-            refuse(self._server, call, (refused.code, refused.message))
-            raise _error(refused.code, refused.message, name) from None
+            answer = self._run(call, body)
         except Refusal as refusal:
             told = msgspec.json.decode(refusal.answer.body)
             raise _error(told["__type"], told.get("Message") or told.get("message", ""), name) from None
         reply: dict[str, Any] = msgspec.json.decode(answer.body) if answer.body else {}
         return reply
 
-    def _run(self, call: Call) -> Answer:
+    def _run(self, call: Call, body: bytes) -> Answer:
         if call.operation.runs is not Runs.ON_WRITER:
-            try:
-                with self._store.read() as tx:
-                    return perform(self._server, call, self._server.env(tx))
-            except ReadOnlyTransaction:
-                pass
-        return self._store.submit(lambda tx: perform(self._server, call, self._server.env(tx))).result()
+            with suppress(ReadOnlyTransaction), self._store.read() as tx:
+                return self._perform(call, body, tx)
+        return self._store.write(lambda tx: self._perform(call, body, tx))
 
-    def _principal(self) -> Principal:
-        with self._store.read() as tx:
-            principal = access.holder(self._server.env(tx), self._access_key_id)
-        if principal is None:
+    def _perform(self, call: Call, body: bytes, tx: Any) -> Answer:  # noqa: ANN401 - the store's transaction
+        env = self._server.env(tx)
+        try:
+            call = call._replace(principal=self._holder(env))
+            call = call._replace(request=decode(call.operation, body))
+        except Refused as refused:
+            answer = refuse(self._server, call, (refused.code, refused.message))
+            raise Refusal(answer, keeps_changes=False) from None
+        return perform(self._server, call, env)
+
+    def _holder(self, env: Env) -> Principal:
+        holder = access.holder(env, self._access_key_id)
+        if holder is None:
             raise Refused("ExpiredTokenException", "The security token included in the request is expired")
-        return principal
+        return holder
 
 
 def _error(code: str, message: str, operation: str) -> ClientError:

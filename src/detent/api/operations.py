@@ -33,14 +33,14 @@ class Operation:
     runs: Runs
     decoder: "msgspec.json.Decoder[shapes.Request]" = field(init=False)
     nested: bool = field(init=False)  # whether a member is made of members
-    members: tuple[tuple[str, str, bool], ...] = field(init=False)  # field, name in the audit trail, whether sensitive
+    shown: tuple[tuple[str, str], ...] = field(init=False)  # what the audit trail keeps: field, and its name there
 
     def __post_init__(self) -> None:
         """Make ready what each call needs."""
         object.__setattr__(self, "decoder", msgspec.json.Decoder(self.shape))
         named = [(name, shapes.wire_name(name)) for name in self.shape.__struct_fields__]
-        members = tuple((name, wire[:1].lower() + wire[1:], name in shapes.SENSITIVE) for name, wire in named)
-        object.__setattr__(self, "members", members)
+        shown = tuple((name, wire[:1].lower() + wire[1:]) for name, wire in named if name not in shapes.SENSITIVE)
+        object.__setattr__(self, "shown", shown)
         object.__setattr__(self, "nested", bool({"tags", "rotation_rules"} & set(self.shape.__struct_fields__)))
 
     @property
@@ -57,8 +57,7 @@ class Operation:
 
     def audited(self, request: shapes.Request) -> dict[str, Any]:
         """Give the request's members for the audit trail: those sent, without values."""
-        shown = {wire: getattr(request, name) for name, wire, sensitive in self.members if not sensitive}
-        return {wire: value for wire, value in shown.items() if value is not None}
+        return {wire: value for name, wire in self.shown if (value := getattr(request, name)) is not None}
 
 
 def _plain(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a shape declares

@@ -9,7 +9,6 @@ import hmac
 import re
 from calendar import timegm
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -25,6 +24,7 @@ _AUTHORIZATION = re.compile(
     rb"AWS4-HMAC-SHA256 +Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request *,"
     rb" *SignedHeaders=([^,\s]+) *, *Signature=([^,\s]+)\s*"
 )
+_DECIDING = (b"host", b"x-amz-date", b"x-amz-target", b"x-amz-security-token")  # signed wherever they are sent
 _SKEW = timedelta(minutes=5)
 _MAX_KEPT = 1024
 _UNKNOWN = "The security token included in the request is invalid."
@@ -38,7 +38,7 @@ _DIFFERS = (
 class Signers(NamedTuple):
     """Where signers come from within one snapshot of the store, and the snapshot's stamp."""
 
-    stamp: int
+    stamp: object
     find: Callable[[str, str, str, str], Signer | None]  # access key id, date, region, service
 
 
@@ -53,10 +53,10 @@ class Signed(NamedTuple):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     signer: Signer
     keyed: "hmac.HMAC"  # copied for each request: cheaper than keying anew
+    scope: bytes
 
 
 class Verifier:
@@ -64,10 +64,10 @@ class Verifier:
 
     def __init__(self, region: str, services: frozenset[str]) -> None:
         """Verify for these."""
-        self._region = region
-        self._services = services
+        self._region = region.encode()
+        self._services = {service: service.encode() for service in services}
         self._kept: dict[tuple[bytes, ...], _Kept] = {}
-        self._kept_at = -1
+        self._kept_at: object = None
 
     def verify(self, request: Signed, service: str, now: datetime, signers: Signers) -> Principal:
         """Tell who signed the request for this service. Raises Refused."""
@@ -79,23 +79,23 @@ class Verifier:
         if parts is None:
             raise _incomplete(given)
         access_key_id, date, region, signed_for, names, signature = parts.groups()
-        stamp = _date_of(headers)
-        self._check_scope(region.decode("latin-1"), signed_for.decode("latin-1"), service, date, stamp)
-        _check_skew(stamp, now)
+        stamp = headers.get(b"x-amz-date") or _http_date(headers.get(b"date", b""))
+        ahead = _epoch(stamp) - now.timestamp()
+        self._check_scope(region, signed_for, service, date, stamp)
+        _check_skew(ahead, stamp, now)
         signed_names = names.split(b";")
         _check_signed(request, headers, signed_names)
-        scope = b"%b/%b/%b/aws4_request" % (date, region, signed_for)
         kept = self._signer(signers, (access_key_id, date, region, signed_for))
         _check_session(kept.signer, headers, now)
-        expected = _signature(kept.keyed, request, headers, signed_names, stamp, scope)
+        expected = _signature(kept, request, headers, signed_names, stamp)
         if not hmac.compare_digest(expected, signature):
             raise Refused("InvalidSignatureException", _DIFFERS)
         return kept.signer.principal
 
-    def _check_scope(self, region: str, signed_for: str, service: str, date: bytes, stamp: bytes) -> None:
+    def _check_scope(self, region: bytes, signed_for: bytes, service: str, date: bytes, stamp: bytes) -> None:
         if region != self._region:
             raise Refused("InvalidSignatureException", "Credential should be scoped to a valid region.")
-        if signed_for != service or service not in self._services:
+        if signed_for != self._services.get(service):
             raise Refused("InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'.")
         if not stamp.startswith(date):
             raise Refused(
@@ -113,7 +113,8 @@ class Verifier:
             signer = signers.find(*(part.decode("latin-1") for part in wanted))
             if signer is None:
                 raise Refused("UnrecognizedClientException", _UNKNOWN)
-            kept = self._kept[wanted] = _Kept(signer, hmac.new(signer.signing_key, digestmod=hashlib.sha256))
+            keyed = hmac.new(signer.signing_key, digestmod=hashlib.sha256)
+            kept = self._kept[wanted] = _Kept(signer, keyed, b"%b/%b/%b/aws4_request" % wanted[1:])
         return kept
 
 
@@ -126,14 +127,6 @@ def _incomplete(given: bytes) -> Refused:
     )
 
 
-def _date_of(headers: dict[bytes, bytes]) -> bytes:
-    """Give the request's date as YYYYMMDDTHHMMSSZ."""
-    stamp = headers.get(b"x-amz-date") or _http_date(headers.get(b"date", b""))
-    if len(stamp) != len(b"20260101T000000Z") or not stamp.isascii():
-        raise Refused("IncompleteSignatureException", _NO_DATE)
-    return stamp
-
-
 def _http_date(date: bytes) -> bytes:
     """Give a Date header in X-Amz-Date's form, in which it is signed; what is no HTTP date, as it is."""
     try:
@@ -144,8 +137,7 @@ def _http_date(date: bytes) -> bytes:
     return _shown(in_utc).encode()
 
 
-def _check_skew(stamp: bytes, now: datetime) -> None:
-    ahead = _epoch(stamp) - now.timestamp()
+def _check_skew(ahead: float, stamp: bytes, now: datetime) -> None:
     if abs(ahead) <= _SKEW.total_seconds():
         return
     shown, limit = stamp.decode(), now + _SKEW if ahead > 0 else now - _SKEW
@@ -163,9 +155,11 @@ def _check_skew(stamp: bytes, now: datetime) -> None:
 @lru_cache(maxsize=64)  # clients that sign many requests in one second send one date
 def _epoch(stamp: bytes) -> int:
     try:
-        return timegm(strptime(stamp.decode("ascii"), "%Y%m%dT%H%M%SZ"))
+        if len(stamp) == len(b"20260101T000000Z"):
+            return timegm(strptime(stamp.decode("ascii"), "%Y%m%dT%H%M%SZ"))
     except ValueError:
-        raise Refused("IncompleteSignatureException", _NO_DATE) from None
+        pass
+    raise Refused("IncompleteSignatureException", _NO_DATE)
 
 
 def _shown(moment: datetime) -> str:
@@ -174,11 +168,10 @@ def _shown(moment: datetime) -> str:
 
 def _check_signed(request: Signed, headers: dict[bytes, bytes], names: list[bytes]) -> None:
     """Refuse what would let a changed request pass: unsigned headers that decide, headers given twice."""
-    deciding = [b"host", b"x-amz-date" if b"x-amz-date" in headers else b"date"]
-    deciding += [name for name in (b"x-amz-target", b"x-amz-security-token") if name in headers]
-    missing = [name.decode() for name in deciding if name not in names]
+    missing = [name.decode() for name in _DECIDING if name in headers and name not in names]
     absent = [name.decode("latin-1") for name in names if name not in headers]
-    if missing or absent:
+    if missing or absent or b"host" not in names or not (b"x-amz-date" in names or b"date" in names):
+        missing += [name for name in ("host", "x-amz-date") if name.encode() not in (*names, *headers)]
         raise Refused(
             "IncompleteSignatureException", f"These headers must be sent and signed: {', '.join(missing + absent)}."
         )
@@ -200,9 +193,7 @@ def _check_session(signer: Signer, headers: dict[bytes, bytes], now: datetime) -
         raise Refused("ExpiredTokenException", "The security token included in the request is expired")
 
 
-def _signature(  # noqa: PLR0917 - the six things a signature is made of
-    keyed: "hmac.HMAC", request: Signed, headers: dict[bytes, bytes], names: list[bytes], stamp: bytes, scope: bytes
-) -> bytes:
+def _signature(kept: _Kept, request: Signed, headers: dict[bytes, bytes], names: list[bytes], stamp: bytes) -> bytes:
     body_hash = hashlib.sha256(request.body).hexdigest().encode()
     if b"x-amz-content-sha256" in names and headers[b"x-amz-content-sha256"] != body_hash:
         raise Refused("InvalidSignatureException", _DIFFERS)
@@ -217,8 +208,8 @@ def _signature(  # noqa: PLR0917 - the six things a signature is made of
             body_hash,
         )
     )
-    mac = keyed.copy()
-    mac.update(b"AWS4-HMAC-SHA256\n%b\n%b\n%b" % (stamp, scope, hashlib.sha256(canonical).hexdigest().encode()))
+    mac = kept.keyed.copy()
+    mac.update(b"AWS4-HMAC-SHA256\n%b\n%b\n%b" % (stamp, kept.scope, hashlib.sha256(canonical).hexdigest().encode()))
     return mac.hexdigest().encode()
 
 

@@ -6,7 +6,8 @@ transaction commits, so that a deed is never without its record.
 
 import os
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,6 +24,38 @@ _SOURCE = "secretsmanager.amazonaws.com"
 _SOURCES = {"secretsmanager": _SOURCE, "detent": "detent", "": _SOURCE}
 
 
+_SPECIAL = {"source_ip_address": "sourceIPAddress", "request_id": "requestID", "event_id": "eventID"}
+
+
+def _field(name: str) -> str:
+    first, *rest = name.split("_")
+    return _SPECIAL.get(name) or first + "".join(word.capitalize() for word in rest)
+
+
+class _Call(msgspec.Struct, rename=_field):
+    """A call's record; a struct, because making and encoding one costs half of what a dict does."""
+
+    user_identity: Mapping[str, Any]
+    event_time: str
+    event_source: str
+    event_name: str
+    aws_region: str
+    source_ip_address: str
+    user_agent: str
+    request_parameters: Mapping[str, Any] | None
+    response_elements: Mapping[str, Any] | None
+    request_id: str
+    event_id: str
+    read_only: bool
+    recipient_account_id: str
+    error_code: str | msgspec.UnsetType = msgspec.UNSET
+    error_message: str | msgspec.UnsetType = msgspec.UNSET
+    event_version: str = _VERSION
+    event_type: str = "AwsApiCall"
+    management_event: bool = True
+    event_category: str = "Management"
+
+
 class AuditTrail:
     """`ports.Audit` on a file."""
 
@@ -32,28 +65,24 @@ class AuditTrail:
 
     def call(self, call: AuditedCall) -> None:
         """Append one call."""
-        record = {
-            "eventVersion": _VERSION,
-            "userIdentity": _identity(call.principal, call.account),
-            "eventTime": _time(call.moment),
-            "eventSource": _SOURCES[call.service],
-            "eventName": call.operation,
-            "awsRegion": call.region,
-            "sourceIPAddress": call.peer,
-            "userAgent": call.user_agent,
-            "requestParameters": call.parameters,
-            "responseElements": call.reply,
-            "requestID": call.request_id,
-            "eventID": call.event_id,
-            "readOnly": call.read_only,
-            "eventType": "AwsApiCall",
-            "managementEvent": True,
-            "recipientAccountId": call.account,
-            "eventCategory": "Management",
-        }
-        if call.error is not None:
-            record["errorCode"], record["errorMessage"] = call.error
-        self._append(record)
+        self._append(
+            _Call(
+                _identity(call.principal, call.account),
+                _time(call.moment),
+                _SOURCES[call.service],
+                call.operation,
+                call.region,
+                call.peer,
+                call.user_agent,
+                call.parameters,
+                call.reply,
+                call.request_id,
+                call.event_id,
+                call.read_only,
+                call.account,
+                *(call.error or ()),
+            )
+        )
 
     def event(
         self, name: str, secret: Secret, version: VersionId | None, moment: datetime, error: str | None = None
@@ -90,22 +119,28 @@ class AuditTrail:
         """Close the file."""
         os.close(self._descriptor)
 
-    def _append(self, record: Mapping[str, Any]) -> None:
+    def _append(self, record: Mapping[str, Any] | _Call) -> None:
         line = _encode(record) + b"\n"
         if os.write(self._descriptor, line) != len(line):
             raise OSError("the audit trail took only a part of a record: is its disk full?")
 
 
 def _time(moment: datetime) -> str:
-    return moment.isoformat("T", "seconds")[:19] + "Z"
+    return _time_of(int(moment.timestamp()))
+
+
+@lru_cache(maxsize=4)
+def _time_of(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _identity(principal: Principal | None, account: str) -> Mapping[str, Any]:
     if principal is None:
         return {"type": "Unknown", "accountId": account}
+    root = principal.is_root
     return {
-        "type": "Root" if principal.is_root else "AssumedRole",
-        "principalId": principal.account if principal.is_root else principal.access_key_id,
+        "type": "Root" if root else "AssumedRole",
+        "principalId": principal.account if root else principal.access_key_id,
         "arn": principal.arn,
         "accountId": principal.account,
         "accessKeyId": principal.access_key_id,

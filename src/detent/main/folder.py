@@ -3,6 +3,7 @@
 import configparser
 import io
 import os
+import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,6 +44,7 @@ class Folder:
         """Make or check the folder, bring the store up to date, and give its keyset. Raises CannotStart."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._require_access()
             require_known_schema(self.store)
             keyset = self._keyset()
             if self.store.exists():
@@ -53,6 +55,14 @@ class Folder:
         except OSError as error:
             raise CannotStart(f"cannot use the data folder {self.path}: {error.strerror}") from None
         return keyset
+
+    def _require_access(self) -> None:
+        """Refuse what can be read but not written: a server would start, and fail at its first write."""
+        os.scandir(self.path).close()
+        beside = (self.store.with_name(self.store.name + end) for end in ("-wal", "-shm"))
+        for path in (self.path, self.store, *beside, self.store.with_suffix(".lock"), self.audit):
+            if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+                raise CannotStart(f"cannot read and write {path}: let the account that runs the server own it.")
 
     def _keyset(self) -> Keyset:
         if self.keyset.exists():
@@ -93,12 +103,31 @@ class Folder:
 
     def write_config(self, settings: Settings, port: int) -> None:
         """Say, in the form AWS clients read, where the server is."""
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        endpoint = f"{settings.scheme}://{host}:{port}"
-        profile = {"region": settings.region, "endpoint_url": endpoint}
-        if settings.tls_cert is not None:
+        profile = {"region": settings.region, "endpoint_url": settings.local_endpoint(port)}
+        if settings.tls_cert is not None and _is_own_root(settings.tls_cert, settings.tls_key):
             profile["ca_bundle"] = str(settings.tls_cert.absolute())
         _write_ini(self.config, {"default": profile})
+
+
+def _is_own_root(certificate: Path, key: Path | None) -> bool:
+    """Say whether a client that trusts this file alone accepts the server: it is self-signed, or holds its CA too.
+
+    If not, clients are left to the CAs that they know: those of a bundle are trusted instead of them.
+    """
+    served, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    served.load_cert_chain(certificate, key, "")
+    trusting.check_hostname = False
+    trusting.load_verify_locations(certificate)
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client, server = trusting.wrap_bio(to_client, to_server), served.wrap_bio(to_server, to_client, server_side=True)
+    for side in (client, server, client):  # after the last of them the client has accepted the certificate, or not
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        except ssl.SSLCertVerificationError:
+            return False
+    return True
 
 
 def _write_ini(path: Path, sections: dict[str, dict[str, str]]) -> None:

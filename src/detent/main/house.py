@@ -1,6 +1,7 @@
 """Building the rooms and joining them through their ports."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,7 +19,7 @@ from detent.rotation.runner import Runner
 from detent.rotation.scheduler import Scheduler
 from detent.service import access, scrubbing
 from detent.service.env import Server
-from detent.store.protocol import Store
+from detent.store.protocol import Store, Tx
 from detent.store.sqlite import SqliteStore
 
 
@@ -29,9 +30,9 @@ class Steps:
     server: Server
     store: Store
 
-    def issue(self, secret: Secret, token: VersionId, expires: datetime) -> SessionCredentials:
-        """Make one step's credentials, from the secret as it is now."""
-        return self.store.write(lambda tx: access.issue_session(self.server.env(tx), secret, token, expires))
+    def issue(self, tx: Tx, secret: Secret, token: VersionId, expires: datetime) -> SessionCredentials:
+        """Make one step's credentials."""
+        return access.issue_session(self.server.env(tx), secret, token, expires)
 
     def scrub(self, secret: Secret, text: str) -> str:
         """Replace every value of the secret's versions in the text."""
@@ -48,12 +49,16 @@ class House:
         keyset: Keyset,
         functions: Mapping[str, Function] = BUILTIN,
         clock: Clock | None = None,
+        committed: Callable[[], None] = lambda: None,
     ) -> None:
-        """Open the store and the audit trail of a folder that was opened before."""
+        """Open the store and the audit trail of a folder that was opened before.
+
+        `committed` is called after each commit of this process.
+        """
         self.settings = settings
         self.folder = Folder(settings.data)
         self.clock = clock or SystemClock()
-        self.store = SqliteStore(self.folder.store, self.clock)
+        self.store = SqliteStore(self.folder.store, self.clock, committed)
         self.audit: Audit = AuditTrail(self.folder.audit)
         prefix = f"arn:aws:lambda:{settings.region}:{settings.account_id}:function:"
         self.functions = InProcess(functions, prefix, self.client, self.clock)
@@ -89,9 +94,9 @@ class House:
             self.server.jitter,
         )
 
-    def scheduler(self) -> Scheduler:
-        """Give what claims due rotations."""
-        return Scheduler(self.store, self.clock, self.runner().drive, self.settings.lease_seconds)
+    def scheduler(self, wait: Callable[[float], None] = time.sleep) -> Scheduler:
+        """Give what claims due rotations; `wait` sleeps for so many seconds, or until something was committed."""
+        return Scheduler(self.store, self.clock, self.runner().drive, self.settings.lease_seconds, wait)
 
     def close(self) -> None:
         """Finish what was submitted."""

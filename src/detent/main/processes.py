@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -89,6 +90,7 @@ class Family:
     stopping: bool = False
     _children: dict[str, BaseProcess] = field(default_factory=dict)
     _alive: tuple[int, int] = field(default_factory=os.pipe)  # children read it; it ends with the parent
+    _commits: int = field(default_factory=lambda: os.eventfd(0, os.EFD_NONBLOCK))  # rises with each child's commits
     _ready: tuple[int, int] = field(default_factory=os.pipe)  # a worker writes to it once it serves
 
     def run(self, ready: Callable[[], None]) -> None:
@@ -150,13 +152,22 @@ class Family:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD)
         os.close(self._alive[1])
         threading.Thread(target=_end_with_parent, args=(self._alive[0],), daemon=True).start()
-        house = House(self.settings, self.keyset)
+        house = House(self.settings, self.keyset, committed=self._say_committed)
         if name == "rotator":
             self.listening.close()
-            _rotate(house)
+            _rotate(house, self._wait_for_commit)
         else:
             _work(house, self.listening, self._ready[1])
         house.close()
+
+    def _say_committed(self) -> None:
+        with suppress(BlockingIOError):  # it cannot rise any more: the rotator will look anyhow
+            os.eventfd_write(self._commits, 1)
+
+    def _wait_for_commit(self, seconds: float) -> None:
+        if wait([self._commits], timeout=seconds):
+            with suppress(BlockingIOError):
+                os.eventfd_read(self._commits)
 
 
 def _end_with_parent(descriptor: int) -> None:
@@ -164,8 +175,8 @@ def _end_with_parent(descriptor: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _rotate(house: House) -> None:
-    scheduler = house.scheduler()
+def _rotate(house: House, wait_for_commit: Callable[[float], None]) -> None:
+    scheduler = house.scheduler(wait_for_commit)
     for told in _TOLD:
         signal.signal(told, lambda _number, _frame: scheduler.stopping.set())
     scheduler.run()
@@ -184,6 +195,7 @@ class _Worker(uvicorn.Server):
 
 
 def _work(house: House, listening: socket.socket, ready: int) -> None:
+    gc.set_threshold(50_000, 20, 50)
     settings = house.settings
     config = uvicorn.Config(
         house.app(),

@@ -60,12 +60,29 @@ class Settings:
 
     def endpoint(self, port: int) -> str:
         """Give the URL of a server that listens on this port."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{port}"
+        return self._url(self.host, port)
+
+    def local_endpoint(self, port: int) -> str:
+        """Give the URL by which this machine reaches a server on this port: no wildcard address can be called."""
+        address = _address(self.host)
+        if address is None or not address.is_unspecified:
+            return self.endpoint(port)
+        if self.tls_cert is not None:  # a certificate is for a name
+            return self._url("localhost", port)
+        return self._url("127.0.0.1" if address.version == 4 else "::1", port)  # noqa: PLR2004 - IP's version
+
+    def _url(self, host: str, port: int) -> str:
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Give the address; None: it is a name."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
 
 
 def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback

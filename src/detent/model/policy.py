@@ -5,6 +5,7 @@ architecture's section 7 lists, and nobody else anything.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from detent.model.secret import CURRENT, PENDING, StagingLabel, VersionId
 
@@ -33,8 +34,7 @@ class Principal:
         return self.grant is None and self.arn.endswith(":root")
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """One request for permission. `version` is the version a write would make, label or unlabel."""
 
     action: str  # service:Operation

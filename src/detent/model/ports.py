@@ -24,11 +24,17 @@ class Clock(Protocol):
 class Transactions(Protocol):
     """Units of work on the store, for a room that must not know the store. `Any` is the store's transaction.
 
-    A transaction's `stamp` is a number: what was cached under another one is stale.
+    What was cached under a stamp that is not equal to a transaction's `stamp` is stale.
     """
 
     def read(self) -> AbstractContextManager[Any]:
         """Open a snapshot that refuses to write (`ReadOnlyTransaction`). One at a time per thread."""
+
+    def glance(self) -> AbstractContextManager[Any]:
+        """Open a snapshot for one short read; it also raises ReadOnlyTransaction when it was overtaken by a commit."""
+
+    def write(self, work: Callable[[Any], T]) -> T:
+        """Run work like `submit`, and wait."""
 
     def submit(self, work: Callable[[Any], T]) -> "Future[T]":
         """Run work in a write transaction; the future resolves after the commit. Work that raises leaves no trace."""
@@ -48,8 +54,11 @@ class SessionCredentials:
 class SessionIssuer(Protocol):
     """Temporary credentials for one rotation step."""
 
-    def issue(self, secret: Secret, token: VersionId, expires: datetime) -> SessionCredentials:
-        """Make credentials limited to this step. Any issued earlier for the secret stop working at once."""
+    def issue(self, tx: Any, secret: Secret, token: VersionId, expires: datetime) -> SessionCredentials:  # noqa: ANN401 - the store's transaction
+        """Make credentials limited to this step, in the caller's transaction.
+
+        Any issued earlier for the secret stop working when it commits.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class Secret:
 
     def labels_of(self, version_id: VersionId) -> list[StagingLabel]:
         """Give the labels on a version, sorted (a Choice of the reference: their order means nothing)."""
-        return sorted(label for label, holder in self.labels.items() if holder == version_id)
+        return sorted([label for label, holder in self.labels.items() if holder == version_id])
 
     @property
     def rotates(self) -> bool:

@@ -1,4 +1,4 @@
-"""Driving a claimed rotation through its steps, one transaction before and one after each call of the function.
+"""Driving a claimed rotation through its steps, one transaction between two calls of the function.
 
 Everything a crash must not lose is in the store before the next effect. A step may run twice; it runs under the same
 token, and only while this worker's lease holds.
@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 from detent.model.errors import FunctionFailed, StaleRevision
@@ -36,6 +37,17 @@ class Prepared:
     secret: Secret
     settings: RotationSettings
     token: VersionId
+    call: StepCall
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One step that was run; `reason` None: it did not fail."""
+
+    step: Prepared
+    started: datetime
+    ended: datetime
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +65,30 @@ class Runner:
 
     def drive(self, rotation: Rotation, may_go_on: Callable[[], bool]) -> None:
         """Run a claimed rotation until it ends or waits, or `may_go_on` says that the lease or the process ends."""
+        done: Done | None = None
         try:
             while may_go_on():
-                if not self._advance(rotation):
+                prepared = self.store.write(partial(self._turn, rotation=rotation, done=done))
+                if prepared is None:
                     return
-            self.store.write(lambda tx: _release(tx, rotation))
+                done = self._run(prepared)
+            self.store.write(partial(self._give_back, rotation=rotation, done=done))
         except StaleRevision:  # somebody else has it now, or decided otherwise: their word holds
             logging.getLogger(__name__).info("rotation %s went to another worker", rotation.id)
 
-    def _advance(self, rotation: Rotation) -> bool:
-        """Run the next step; False: there is nothing to do now."""
-        prepared = self.store.write(lambda tx: self._prepare(tx, rotation))
-        if prepared is None:
-            return False
-        started = self.clock.now()
-        reason = self._call(prepared)
-        self.store.write(lambda tx: self._conclude(tx, prepared, started, reason))
-        return True
+    def _turn(self, tx: Tx, rotation: Rotation, done: Done | None) -> Prepared | None:
+        """Between two steps: record the one that ran, and prepare the next; None: there is nothing to do now."""
+        if done is not None:
+            self._conclude(tx, done)
+        return self._prepare(tx, rotation)
+
+    def _give_back(self, tx: Tx, rotation: Rotation, done: Done | None) -> None:
+        """Record the step that ran, and give the lease back: another worker goes on."""
+        if done is not None:
+            self._conclude(tx, done)
+        current = _held(tx, rotation)
+        if current is not None:
+            tx.rotations.save(current, release=True)
 
     def _prepare(self, tx: Tx, claimed: Rotation) -> Prepared | None:
         """Ask again whether the next step is needed; None: nothing to do now, and the lease is given back."""
@@ -94,7 +113,16 @@ class Runner:
         tx.rotations.save(rotation, release=False)
         if rotation.token is None or secret.rotation is None:
             raise AssertionError("a rotation under way has a token, and its secret rotates")
-        return Prepared(rotation, secret, secret.rotation, rotation.token)
+        deadline = self.clock.now() + timedelta(seconds=self.step_seconds)
+        credentials = self.sessions.issue(tx, secret, rotation.token, deadline + _GRACE)
+        event = {
+            "Step": str(rotation.step),
+            "SecretId": secret.arn,
+            "ClientRequestToken": rotation.token,
+            "RotationToken": str(credentials.rotation_token.reveal()),
+        }
+        call = StepCall(secret.rotation.function, event, credentials, deadline)
+        return Prepared(rotation, secret, secret.rotation, rotation.token, call)
 
     def _begin(self, tx: Tx, rotation: Rotation, secret: Secret) -> tuple[Rotation, Secret]:
         """Give a planned rotation its token: that of an incomplete one, which is tried again, or a new one."""
@@ -106,31 +134,25 @@ class Runner:
         self.audit.event("RotationStarted", started, token, now)
         return rotation.begun(token, now), started
 
-    def _call(self, prepared: Prepared) -> str | None:
-        """Call the function; gives why it failed, None: it did not."""
-        deadline = self.clock.now() + timedelta(seconds=self.step_seconds)
+    def _run(self, prepared: Prepared) -> Done:
+        """Call the function."""
+        started, reason = self.clock.now(), None
         try:
-            credentials = self.sessions.issue(prepared.secret, prepared.token, deadline + _GRACE)
-            event = {
-                "Step": str(prepared.rotation.step),
-                "SecretId": prepared.secret.arn,
-                "ClientRequestToken": prepared.token,
-                "RotationToken": str(credentials.rotation_token.reveal()),
-            }
-            self.functions.call(StepCall(prepared.settings.function, event, credentials, deadline))
+            self.functions.call(prepared.call)
         except FunctionFailed as failure:
-            return self.scrubber.scrub(prepared.secret, str(failure))
-        return None
+            reason = self.scrubber.scrub(prepared.secret, str(failure))
+        return Done(prepared, started, self.clock.now(), reason)
 
-    def _conclude(self, tx: Tx, prepared: Prepared, started: datetime, reason: str | None) -> None:
+    def _conclude(self, tx: Tx, done: Done) -> None:
         """Record what the call gave, and where the rotation stands now."""
-        rotation, now = _held(tx, prepared.rotation), self.clock.now()
+        prepared, reason, now = done.step, done.reason, done.ended
+        rotation = _held(tx, prepared.rotation)
         secret = None if rotation is None else tx.secrets.keyed(rotation.secret)
         if rotation is None or secret is None:
             raise StaleRevision(f"rotation {prepared.rotation.id}")
         if reason is None and rotation.step is Step.FINISH and secret.labels.get(CURRENT) != prepared.token:
             reason = f"The function returned from its last step, but {CURRENT} is not on the new version."
-        tx.rotations.record(rotation, Attempt(rotation.step, 0, started, now, reason))
+        tx.rotations.record(rotation, Attempt(rotation.step, 0, done.started, now, reason))
         if reason is None:
             self._succeed(tx, secret, rotation.succeeded(now))
         else:
@@ -180,12 +202,6 @@ def _held(tx: Tx, rotation: Rotation) -> Rotation | None:
     if current is not None and current.epoch != rotation.epoch:
         raise StaleRevision(f"rotation {rotation.id}")
     return current
-
-
-def _release(tx: Tx, rotation: Rotation) -> None:
-    current = _held(tx, rotation)
-    if current is not None:
-        tx.rotations.save(current, release=True)
 
 
 def _rotated(secret: Secret, now: datetime) -> Secret:

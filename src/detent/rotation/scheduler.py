@@ -1,7 +1,8 @@
 """Claiming what is due and keeping the leases; runners do the rest.
 
 What is due stands in the store alone. The loop looks at the store's stamp, which costs microseconds, and reads on only
-when something was committed or the next due moment has come.
+when something was committed or the next due moment has come. It looks at once when told that a process of this server
+has committed, and every tenth of a second because others may share the store.
 """
 
 import logging
@@ -17,7 +18,7 @@ from detent.model.ports import Clock
 from detent.model.rotation import Rotation
 from detent.store.protocol import Store
 
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.1
 RUNNERS = 8
 
 
@@ -51,16 +52,18 @@ class Scheduler:
     clock: Clock
     drive: Callable[[Rotation, Callable[[], bool]], None]
     lease_seconds: float
+    wait: Callable[[float], None]  # sleeps for so many seconds, or until something was committed
     owner: str = field(default_factory=lambda: str(uuid4()))
     stopping: threading.Event = field(default_factory=threading.Event)
     _leases: dict[int, Lease] = field(default_factory=dict)
-    _stamp: int = -1
+    _stamp: object = None
     _next_due: datetime | None = None
 
     def run(self) -> None:
         """Claim and hand out until `stopping` is set; then let running steps end and give their leases back."""
         with ThreadPoolExecutor(RUNNERS, thread_name_prefix="runner") as pool:
-            while not self.stopping.wait(POLL_SECONDS):
+            while not self.stopping.is_set():
+                self.wait(POLL_SECONDS)
                 try:
                     self._turn(pool)
                 except Exception:

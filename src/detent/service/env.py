@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from detent.crypto.keyset import Keyset
 from detent.model.ports import Audit, Clock, FunctionCaller
@@ -25,8 +26,7 @@ class Server:
         return Env(tx, self.clock.now(), self)
 
 
-@dataclass(frozen=True, slots=True)
-class Env:
+class Env(NamedTuple):
     """One call's surroundings: its transaction, its moment, and the server's lasting parts."""
 
     tx: Tx

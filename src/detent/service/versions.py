@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from detent.crypto.keyset import version_context
 from detent.model.errors import (
@@ -21,8 +22,7 @@ from detent.service.planning import stop_obstructed
 from detent.service.values import checked_token, is_replay, value_of, write_value
 
 
-@dataclass(frozen=True, slots=True)
-class ReadValue:
+class ReadValue(NamedTuple):
     """A version with its value."""
 
     secret: Secret

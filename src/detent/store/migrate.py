@@ -4,7 +4,7 @@ import fcntl
 import importlib.resources
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,14 @@ def require_known_schema(path: Path) -> None:
         raise StoreUnusable(
             f"the store {path} has schema {found}, this Detent knows up to {newest}: start a newer Detent"
         )
+    if not found and path.exists() and _look(path, "SELECT name FROM sqlite_master") is not None:
+        raise StoreUnusable(f"the store {path} is another program's SQLite file: name another data folder")
 
 
 def read_fact(path: Path, name: str) -> bytes | None:
     """Read a fact of a store without changing the file; None: it has none of that name. Raises StoreUnusable."""
+    if not _schema_of(path):
+        return None  # a first start was cut off before the store had its tables
     found = _look(path, "SELECT value FROM facts WHERE name = ?", name)
     return None if found is None else found[0]
 
@@ -59,9 +63,23 @@ def _schema_of(path: Path) -> int:
 
 
 def _look(path: Path, sql: str, *values: str) -> Any:  # noqa: ANN401 - a row
-    """Run one query on a connection that cannot write: a refused store stays as it was."""
+    """Run one query, and leave the store and what lies beside it as they were.
+
+    SQLite: for a WAL database it makes `-wal` and `-shm` files even for whoever only reads, and one who may not write
+    cannot take them away again; not so when the file is called immutable. It is when it has no log, for then nobody
+    has it open. Where there is one it is read; whoever has opened the store meanwhile has made one.
+    """
+    log = path.resolve().with_name(f"{path.resolve().name}-wal")
+    if not log.exists():
+        row = _query(f"{path.absolute().as_uri()}?mode=ro&immutable=1", path, sql, values)
+        if not log.exists():
+            return row
+    return _query(f"{path.absolute().as_uri()}?mode=ro", path, sql, values)
+
+
+def _query(uri: str, path: Path, sql: str, values: Sequence[str]) -> Any:  # noqa: ANN401 - a row
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        connection = sqlite3.connect(uri, uri=True)
         try:
             return connection.execute(sql, values).fetchone()
         finally:

@@ -152,8 +152,8 @@ class Tx(Protocol):
     """One unit of work."""
 
     @property
-    def stamp(self) -> int:
-        """A number that differs between snapshots when any process has committed in between; 0 while writing.
+    def stamp(self) -> object:
+        """Equal for two snapshots only if no process has committed in between; None while writing.
 
         What a process keeps from one transaction to the next holds only under the stamp it was read under.
         """
@@ -182,6 +182,12 @@ class Store(Protocol):
 
     def read(self) -> AbstractContextManager[Tx]:
         """Open a snapshot, one at a time per thread."""
+
+    def glance(self) -> AbstractContextManager[Tx]:
+        """Open a snapshot for one short read that can be done again elsewhere.
+
+        It also raises ReadOnlyTransaction when something was committed while it was being read.
+        """
 
     def submit(self, work: Callable[[Tx], T]) -> "Future[T]":
         """Run work in a write transaction; the future resolves after the commit.

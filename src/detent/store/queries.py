@@ -1,5 +1,15 @@
 """Every SQL statement, named, written once. Parameters are named; a dialect may rewrite their style."""
 
+import re
+from functools import cache
+
+
+@cache
+def parameters(sql: str) -> tuple[str, ...]:
+    """Give the names of a statement's parameters, in the order in which they stand in it."""
+    return tuple(re.findall(r":(\w+)", sql))
+
+
 _SECRET = (
     "s.key, s.account, s.region, s.name, s.arn, s.description, s.kms_key_id, s.type, s.tags, s.labels, s.created_at,"
     " s.changed_at, s.accessed_day, s.deletion_at, s.rotation, s.revision"

@@ -1,13 +1,15 @@
 """The store in one SQLite file: connections, snapshots, the writer. WAL and FULL: what was acknowledged survives."""
 
+import itertools
 import sqlite3
-import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from detent.model.errors import ReadOnlyTransaction
 from detent.model.ports import Clock
 from detent.store.protocol import StoreUnusable, Tx
 from detent.store.transaction import SqlTx
@@ -30,29 +32,51 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-class SqliteStore:
-    """`protocol.Store`. Each thread that reads gets a connection of its own."""
+class Reader:
+    """One connection that only reads, used by one thread at a time."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        """Open a store that is migrated already."""
+    __slots__ = ("connection", "number", "tx")
+
+    def __init__(self, path: Path, clock: Clock, number: int) -> None:
+        """Open it; `number` tells it from every other of the process."""
+        self.connection = connect(path)
+        self.connection.execute("PRAGMA query_only = ON")
+        self.tx = SqlTx(self.connection.execute, clock, writable=False)
+        self.number = number
+
+    def stamp(self) -> tuple[int, int]:
+        """Give the snapshot's stamp: versions seen through different connections cannot be compared."""
+        return self.number, self.connection.execute("PRAGMA data_version").fetchone()[0]
+
+
+class SqliteStore:
+    """`protocol.Store`. Readers are lent out, the one last used first: threads come and go, their rows stay kept."""
+
+    def __init__(self, path: Path, clock: Clock, committed: Callable[[], None] = lambda: None) -> None:
+        """Open a store that is migrated already; `committed` is called after each commit of this process."""
         self._path = path
         self._clock = clock
-        self._threads = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._numbers = itertools.count()
+        self._idle: deque[Reader] = deque()
         writing = connect(path)
         tx = SqlTx(writing.execute, clock, writable=True)
-        self._writer = Writer(writing, tx, path.with_suffix(".lock"))
+        self._writer = Writer(writing, tx, path.with_suffix(".lock"), committed)
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        """Open a snapshot on this thread's connection."""
-        connection, tx = self._reader()
-        connection.execute("BEGIN")
+        """Open a snapshot."""
+        reader = self.borrow()
+        reader.connection.execute("BEGIN")
         try:
-            tx.at(connection.execute("PRAGMA data_version").fetchone()[0])  # inside, it pins the snapshot it describes
-            yield tx
+            reader.tx.at(reader.stamp())  # within the transaction, asking pins the snapshot it describes
+            yield reader.tx
         finally:
-            connection.execute("COMMIT")
+            reader.connection.execute("COMMIT")
+            self.give_back(reader)
+
+    def glance(self) -> "Glance":
+        """Open a snapshot that costs next to nothing while all that is asked lies in the rows kept."""
+        return Glance(self)
 
     def submit(self, work: Callable[[Tx], T]) -> "Future[T]":
         """Run work in a write transaction; the future resolves after the commit."""
@@ -60,19 +84,54 @@ class SqliteStore:
 
     def write(self, work: Callable[[Tx], T]) -> T:
         """Run work like `submit`, and wait."""
-        return self.submit(work).result()
+        result: T = self._writer.write(work).result()
+        return result
 
     def close(self) -> None:
         """Finish what was submitted, then close every connection."""
         self._writer.close()
-        for connection in self._readers:
-            connection.close()
+        while self._idle:
+            self._idle.pop().connection.close()
 
-    def _reader(self) -> tuple[sqlite3.Connection, SqlTx]:
-        found: tuple[sqlite3.Connection, SqlTx] | None = getattr(self._threads, "reader", None)
-        if found is None:
-            connection = connect(self._path)
-            connection.execute("PRAGMA query_only = ON")
-            self._readers.append(connection)
-            found = self._threads.reader = (connection, SqlTx(connection.execute, self._clock, writable=False))
-        return found
+    def borrow(self) -> Reader:
+        """Take a reader out, to be given back."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Reader(self._path, self._clock, next(self._numbers))
+
+    def give_back(self, reader: Reader) -> None:
+        """Let the next one have it."""
+        self._idle.append(reader)
+
+
+class Glance:
+    """A snapshot that is begun only when a statement needs it; until then the rows kept under its stamp serve.
+
+    A class of its own, because a generator's context manager costs as much as the query.
+    """
+
+    __slots__ = ("_reader", "_store")
+
+    def __init__(self, store: SqliteStore) -> None:
+        """Borrow a reader of this store for as long as it lasts."""
+        self._store = store
+
+    def __enter__(self) -> Tx:
+        """Ask for the stamp."""
+        self._reader = self._store.borrow()
+        self._reader.tx.at(self._reader.stamp())
+        self._reader.tx.opening = self._open
+        return self._reader.tx
+
+    def __exit__(self, *_: object) -> None:
+        """End the snapshot, if one was needed."""
+        self._reader.tx.opening = None
+        if self._reader.connection.in_transaction:
+            self._reader.connection.execute("COMMIT")
+        self._store.give_back(self._reader)
+
+    def _open(self) -> None:
+        self._reader.connection.execute("BEGIN")
+        if self._reader.stamp() != self._reader.tx.stamp:
+            raise ReadOnlyTransaction  # what was seen under the stamp is stale: to be read again elsewhere

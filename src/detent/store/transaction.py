@@ -41,28 +41,39 @@ class SqlTx:
 
     def __init__(self, run: Run, clock: Clock, *, writable: bool) -> None:
         """Join the three tables' verbs to one way of running statements."""
-        self.run = run
         self.clock = clock
         self.writable = writable
-        self.stamp = 0
+        self.stamp: object = None
+        self.opening: Callable[[], None] | None = None  # what a glance does before its first statement
+        self._run = run
         self._kept: dict[tuple[object, ...], Any] = {}
         self.secrets = SqlSecrets(self)
         self.rotations = SqlRotations(self)
         self.access_keys = SqlAccessKeys(self)
 
-    def at(self, stamp: int) -> None:
+    def run(self, sql: str, params: Mapping[str, Any]) -> Result:
+        """Run a statement."""
+        if self.opening is not None:
+            opening, self.opening = self.opening, None
+            opening()
+        return self._run(sql, params)
+
+    def at(self, stamp: object) -> None:
         """Begin a snapshot: rows kept from an earlier one hold only when nothing was committed since."""
         if stamp != self.stamp or len(self._kept) > _MAX_KEPT:
             self._kept.clear()
             self.stamp = stamp
 
-    def remembered(self, kind: Callable[[Any], T], sql: str, **params: object) -> T | None:
-        """Give a row as `kind` makes it, from the rows kept under this stamp when it is among them."""
-        asked = (sql, *params.values())
+    def remembered(self, kind: Callable[[Any], T], sql: str, *values: object) -> T | None:
+        """Give a row as `kind` makes it, from the rows kept under this stamp when it is among them.
+
+        The values are the statement's parameters in the order in which they stand in it.
+        """
+        asked = (sql, values)
         if asked in self._kept:
             kept: T | None = self._kept[asked]
             return kept
-        row = self.run(sql, params).fetchone()
+        row = self.run(sql, dict(zip(queries.parameters(sql), values, strict=True))).fetchone()
         found = None if row is None else kind(row)
         if not self.writable:
             self._kept[asked] = found
@@ -92,7 +103,7 @@ class SqlSecrets:
         self._tx = tx
 
     def named(self, account: str, region: str, name: str) -> Secret | None:
-        return self._tx.remembered(rows.secret, queries.SECRET_NAMED, account=account, region=region, name=name)
+        return self._tx.remembered(rows.secret, queries.SECRET_NAMED, account, region, name)
 
     def keyed(self, key: SecretKey) -> Secret | None:
         row = self._tx.run(queries.SECRET_KEYED, {"key": key}).fetchone()
@@ -122,13 +133,13 @@ class SqlSecrets:
         self._tx.write(queries.ERASE_SECRET, {"key": key})
 
     def version(self, key: SecretKey, version_id: VersionId) -> Version | None:
-        return self._tx.remembered(rows.version, queries.VERSION, key=key, id=version_id)
+        return self._tx.remembered(rows.version, queries.VERSION, key, version_id)
 
     def versions(self, key: SecretKey) -> list[Version]:
         return [rows.version(row) for row in self._tx.run(queries.VERSIONS, {"key": key}).fetchall()]
 
     def sealed(self, key: SecretKey, version_id: VersionId) -> SealedValue | None:
-        return self._tx.remembered(rows.sealed, queries.SEALED, key=key, id=version_id)
+        return self._tx.remembered(rows.sealed, queries.SEALED, key, version_id)
 
     def put_version(self, key: SecretKey, version: Version, sealed: SealedValue | None) -> None:
         self._tx.write(queries.PUT_VERSION, {"key": key, **rows.version_params(version, sealed)})

@@ -1,14 +1,17 @@
-"""One writer thread a process, with group commit: a savepoint a request, one fsync a batch.
+"""One writer at a time, with group commit: a savepoint a request, one fsync a batch.
 
 FULL durability then costs 3 % of the rate of NORMAL (ADR 0001). An `flock` around each batch keeps the writers of
 several processes fair: SQLite's own waiting starves one of two busy processes.
+
+Who waits for its write commits it itself, with everything else that is queued; a thread does it for those who must
+not wait, such as an event loop.
 """
 
 import fcntl
 import logging
-import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -32,46 +35,53 @@ class Job:
 class Writer:
     """Runs submitted work in batches until closed."""
 
-    def __init__(self, connection: sqlite3.Connection, tx: Tx, lock: Path) -> None:
-        """Start the thread; `connection` and `tx` are used by it alone, `lock` is the file processes queue at."""
+    def __init__(self, connection: sqlite3.Connection, tx: Tx, lock: Path, committed: Callable[[], None]) -> None:
+        """Start the thread. `lock` is the file processes queue at; `committed` is called after each commit."""
         self._connection = connection
         self._tx = tx
         self._lock = lock.open("wb")
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._committed = committed
+        self._jobs: deque[Job] = deque()
+        self._turn = threading.Lock()  # whoever holds it may use the connection
+        self._waiting = threading.Semaphore(0)  # one count for each job left to the thread
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
     def submit(self, work: Callable[[Tx], Any]) -> "Future[Any]":
-        """Queue the work."""
+        """Queue the work for the thread."""
         job = Job(work, Future())
-        self._jobs.put(job)
+        self._jobs.append(job)
+        self._waiting.release()
+        return job.done
+
+    def write(self, work: Callable[[Tx], Any]) -> "Future[Any]":
+        """Do the work in this thread, unless whoever has the turn takes it along; done when this returns."""
+        job = Job(work, Future())
+        self._jobs.append(job)
+        while not job.done.done():
+            self._commit_queued()
         return job.done
 
     def close(self) -> None:
         """Finish what is queued."""
-        self._jobs.put(None)
+        self._closing = True
+        self._waiting.release()
         self._thread.join()
         self._lock.close()
         self._connection.close()
 
     def _run(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            batch, is_last = self._gather(first)
-            self._commit([job for job in batch if job.done.set_running_or_notify_cancel()])
-            if is_last:
-                return
+        while self._waiting.acquire() and not self._closing:
+            self._commit_queued()
+        while self._jobs:
+            self._commit_queued()
 
-    def _gather(self, first: Job) -> tuple[list[Job], bool]:
-        batch = [first]
-        while len(batch) < MAX_BATCH:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                break
-            if job is None:
-                return batch, True
-            batch.append(job)
-        return batch, False
+    def _commit_queued(self) -> None:
+        with self._turn:
+            batch = [self._jobs.popleft() for _ in range(min(MAX_BATCH, len(self._jobs)))]
+            if batch:
+                self._commit([job for job in batch if job.done.set_running_or_notify_cancel()])
 
     def _commit(self, batch: list[Job]) -> None:
         """Run a batch; nobody is told of success before the commit."""
@@ -85,6 +95,7 @@ class Writer:
                 finally:
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
+            self._committed()
         except Exception as error:  # noqa: BLE001 - a full disk, a lost lock: the thread must outlive whatever it is
             logging.getLogger(__name__).error("a batch of %s writes was not committed: %r", len(batch), error)  # noqa: TRY400 - a traceback would show nothing more
             replies = [_failure(job, error) for job in batch]
