@@ -44,7 +44,7 @@ class Trail:
     def records(self) -> list[dict[str, Any]]:
         with self._file.open("rb") as file:
             file.seek(self._from)
-            return [json.loads(line) for line in file]
+            return [json.loads(line) for line in file if line.endswith(b"\n")]  # the rotator may be writing one
 
     def of(self, told: Told) -> dict[str, Any]:
         """The one record of an answered call."""
