@@ -5,12 +5,14 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
 from detent.api.limits import BoundedHttp
+from detent.api.turn import Turn
 
 BODY = b"x" * 300
 HEADERS = [(b"content-type", b"application/x-amz-json-1.1"), (b"content-length", b"300")]
@@ -44,7 +46,7 @@ def main(workers: int, url_file: Path) -> None:
     config = uvicorn.Config(  # as Detent's, see detent.main.processes
         app,
         loop="uvloop",
-        http=BoundedHttp,
+        http=partial(BoundedHttp, turn=Turn()),
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -113,6 +113,6 @@ def premises(
     keys.read(house.folder.credentials)
     client = AppClient(ENDPOINT, keys["default"]["aws_access_key_id"], keys["default"]["aws_secret_access_key"])
     with asyncio.Runner() as loop:
-        client.app, client.loop, client.clock = house.app(), loop, clock
+        client.app, client.loop, client.clock = App(house.server, house.store), loop, clock
         yield Premises(house, clock, client)
     house.close()

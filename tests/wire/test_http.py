@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +14,7 @@ import uvicorn
 
 from detent import __version__
 from detent.api import limits
+from detent.api.turn import Turn
 from servers.canary import Canary
 from servers.detent import RunningDetent
 from wire.answers import constraint, new_name, new_token
@@ -346,7 +348,9 @@ def bounded(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The HTTP server as `serve` sets it up, with a patience of a third of a second."""
     monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.3)
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(_hello, http=limits.BoundedHttp, ws="none", lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        _hello, http=partial(limits.BoundedHttp, turn=Turn()), ws="none", lifespan="off", log_config=None
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
     thread.start()

@@ -15,6 +15,7 @@ from detent.api.errors import Refused
 from detent.api.operations import DETENT, OPERATIONS, SECRETS_MANAGER, UNKNOWN, Runs
 from detent.api.shapes import Request
 from detent.api.sigv4 import Signed, Signers, Verifier
+from detent.api.turn import Turn
 from detent.model.errors import ReadOnlyTransaction
 from detent.model.policy import Principal
 from detent.model.ports import Transactions
@@ -34,10 +35,14 @@ _HEALTH = b'{"status":"ok","version":"%b"}' % __version__.encode()
 class App:
     """The ASGI callable of one worker process."""
 
-    def __init__(self, server: Server, store: Transactions) -> None:
-        """Serve these two; nothing else is known of the house."""
+    def __init__(
+        self, server: Server, store: Transactions, turn: Turn | None = None, at_once: Server | None = None
+    ) -> None:
+        """Serve these two; `at_once` is the same server, its audit batched by `turn`, for what runs on the loop."""
         self._server = server
+        self._at_once = at_once or server
         self._store = store
+        self._turn = turn or Turn()
         self._origins = Origins()
         self._verifier = Verifier(server.region, frozenset({SECRETS_MANAGER, DETENT}))
 
@@ -55,14 +60,15 @@ class App:
         call = Call(self._origin(scope, headers), OPERATIONS.get(headers.get(b"x-amz-target", b""), UNKNOWN))
         try:
             request = _signed(scope, headers, await _body(receive))
-            for snapshot in (self._store.glance, self._store.read):
+            for snapshot in (partial(self._store.glance, self._turn.stamp), self._store.read):
                 try:
                     with snapshot() as tx:
-                        env = self._server.env(tx)
+                        self._turn.saw(tx.stamp)
+                        env = self._at_once.env(tx)
                         call = Call(call.origin, call.operation, self._principal(request, env))
                         call = Call(*call[:3], _request(scope, call, request.body))
                         if call.operation.runs is Runs.ON_LOOP:
-                            return perform(self._server, call, env)
+                            return perform(self._at_once, call, env)
                     break
                 except ReadOnlyTransaction:
                     continue
@@ -70,7 +76,7 @@ class App:
         except Refusal as refusal:
             return refusal.answer
         except Refused as refused:
-            return refuse(self._server, call, (refused.code, refused.message), refused.status)
+            return refuse(self._at_once, call, (refused.code, refused.message), refused.status)
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, the caller gets an answer
             return broken(self._server, call, error)
 

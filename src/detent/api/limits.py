@@ -1,28 +1,26 @@
 """Limits the HTTP server itself lacks: how large a request's head may be, and how slow a request may arrive."""
 
-import asyncio
-from functools import lru_cache
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from detent.api.corking import Cork, CorkedTransport
+from detent.api.turn import CorkedTransport, Turn
 
 MAX_HEAD = 64 * 1024  # bytes of request line and headers
 REQUEST_SECONDS = 30  # from its first byte, or the connection, to its last byte
 
 
-@lru_cache(maxsize=1)  # a worker process has one loop
-def _cork_of(loop: asyncio.AbstractEventLoop) -> Cork:
-    return Cork(loop)
-
-
 class BoundedHttp(HttpToolsProtocol):
     """uvicorn's httptools protocol; closes a connection whose request is too large in its head, or too slow."""
 
+    def __init__(self, *arguments: Any, turn: Turn, **settings: Any) -> None:  # noqa: ANN401 - uvicorn's
+        """Reply at the end of these turns; the rest is uvicorn's."""
+        super().__init__(*arguments, **settings)
+        self._turn = turn
+
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - asyncio's transport
         """Start the clock for the first request."""
-        super().connection_made(CorkedTransport(transport, _cork_of(self.loop)))  # type: ignore[arg-type]
+        super().connection_made(CorkedTransport(transport, self._turn))  # type: ignore[arg-type]
         self._head = 0  # bytes since a head began
         self._in_head = True
         self._since: float | None = self.loop.time()  # since when a request is incomplete; None: none is

@@ -5,6 +5,7 @@ transaction commits, so that a deed is never without its record.
 """
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -56,12 +57,12 @@ class _Call(msgspec.Struct, rename=_field):
     event_category: str = "Management"
 
 
-class AuditTrail:
-    """`ports.Audit` on a file."""
+class _Records(ABC):
+    """Shapes records; what becomes of their lines is the subclass's."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, made with mode 0600 when it is not there."""
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    @abstractmethod
+    def append(self, line: bytes) -> None:
+        """Take one line."""
 
     def call(self, call: AuditedCall) -> None:
         """Append one call."""
@@ -115,14 +116,48 @@ class AuditTrail:
             record["errorMessage"] = error
         self._append(record)
 
+    def _append(self, record: Mapping[str, Any] | _Call) -> None:
+        self.append(_encode(record) + b"\n")
+
+
+class AuditTrail(_Records):
+    """`ports.Audit` on a file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, made with mode 0600 when it is not there."""
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def append(self, line: bytes) -> None:
+        """Write one line, or several, in one write."""
+        if os.write(self._descriptor, line) != len(line):
+            raise OSError("the audit trail took only a part of a record: is its disk full?")
+
+    def batch(self) -> "Batch":
+        """Give a place to keep records in until they are written together."""
+        return Batch(self)
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
 
-    def _append(self, record: Mapping[str, Any] | _Call) -> None:
-        line = _encode(record) + b"\n"
-        if os.write(self._descriptor, line) != len(line):
-            raise OSError("the audit trail took only a part of a record: is its disk full?")
+
+class Batch(_Records):
+    """`ports.AuditBatch`: used by one thread."""
+
+    def __init__(self, trail: AuditTrail) -> None:
+        """Keep records for this trail."""
+        self._trail = trail
+        self._lines: list[bytes] = []
+
+    def append(self, line: bytes) -> None:
+        """Keep one line."""
+        self._lines.append(line)
+
+    def write(self) -> None:
+        """Append all that were kept."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self._trail.append(b"".join(lines))
 
 
 def _time(moment: datetime) -> str:

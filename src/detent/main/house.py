@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from detent.api.app import App
 from detent.api.local import LocalClient
+from detent.api.turn import Turn
 from detent.audit.trail import AuditTrail
 from detent.crypto.keyset import Keyset
 from detent.functions.builtin import BUILTIN
 from detent.main.folder import Folder, SystemClock
 from detent.main.settings import Settings
-from detent.model.ports import Audit, Clock, SessionCredentials
+from detent.model.ports import Clock, SessionCredentials
 from detent.model.secret import Secret, VersionId
 from detent.rotation.invoker import Function, InProcess
 from detent.rotation.runner import Runner
@@ -59,7 +60,7 @@ class House:
         self.folder = Folder(settings.data)
         self.clock = clock or SystemClock()
         self.store = SqliteStore(self.folder.store, self.clock, committed)
-        self.audit: Audit = AuditTrail(self.folder.audit)
+        self.audit = AuditTrail(self.folder.audit)
         prefix = f"arn:aws:lambda:{settings.region}:{settings.account_id}:function:"
         self.functions = InProcess(functions, prefix, self.client, self.clock)
         self.server = Server(
@@ -72,9 +73,11 @@ class House:
             timedelta(seconds=settings.jitter_seconds),
         )
 
-    def app(self) -> App:
-        """Give the ASGI callable."""
-        return App(self.server, self.store)
+    def app(self) -> tuple[App, Turn]:
+        """Give the ASGI callable, and the turns at whose ends its HTTP server must write."""
+        records = self.audit.batch()
+        turn = Turn(records)
+        return App(self.server, self.store, turn, replace(self.server, audit=records)), turn
 
     def client(self, credentials: SessionCredentials) -> LocalClient:
         """Give a client in boto3's shape that acts with these credentials, without HTTP."""

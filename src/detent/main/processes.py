@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -197,10 +198,11 @@ class _Worker(uvicorn.Server):
 def _work(house: House, listening: socket.socket, ready: int) -> None:
     gc.set_threshold(50_000, 20, 50)
     settings = house.settings
+    app, turn = house.app()
     config = uvicorn.Config(
-        house.app(),
+        app,
         loop="uvloop",
-        http=BoundedHttp,
+        http=partial(BoundedHttp, turn=turn),  # type: ignore[arg-type]  # called like the class
         ws="none",
         lifespan="off",
         interface="asgi3",

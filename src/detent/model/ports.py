@@ -30,8 +30,11 @@ class Transactions(Protocol):
     def read(self) -> AbstractContextManager[Any]:
         """Open a snapshot that refuses to write (`ReadOnlyTransaction`). One at a time per thread."""
 
-    def glance(self) -> AbstractContextManager[Any]:
-        """Open a snapshot for one short read; it also raises ReadOnlyTransaction when it was overtaken by a commit."""
+    def glance(self, known: object = None) -> AbstractContextManager[Any]:
+        """Open a snapshot for one short read; it also raises ReadOnlyTransaction when it was overtaken by a commit.
+
+        `known` is a stamp that the caller has just seen and takes for true.
+        """
 
     def write(self, work: Callable[[Any], T]) -> T:
         """Run work like `submit`, and wait."""
@@ -110,6 +113,13 @@ class Audit(Protocol):
         self, name: str, secret: Secret, version: VersionId | None, moment: datetime, error: str | None = None
     ) -> None:
         """Append one service event (D.10); `version` is the rotation's token, or the version deleted."""
+
+
+class AuditBatch(Audit, Protocol):
+    """Records that are kept until they are written together."""
+
+    def write(self) -> None:
+        """Append all that were kept; they are in the file when this returns."""
 
 
 class Scrubber(Protocol):

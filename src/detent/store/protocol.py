@@ -183,10 +183,11 @@ class Store(Protocol):
     def read(self) -> AbstractContextManager[Tx]:
         """Open a snapshot, one at a time per thread."""
 
-    def glance(self) -> AbstractContextManager[Tx]:
+    def glance(self, known: object = None) -> AbstractContextManager[Tx]:
         """Open a snapshot for one short read that can be done again elsewhere.
 
-        It also raises ReadOnlyTransaction when something was committed while it was being read.
+        It also raises ReadOnlyTransaction when something was committed while it was being read. `known` is a stamp
+        that the caller has just seen and takes for true.
         """
 
     def submit(self, work: Callable[[Tx], T]) -> "Future[T]":

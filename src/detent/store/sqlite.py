@@ -74,9 +74,9 @@ class SqliteStore:
             reader.connection.execute("COMMIT")
             self.give_back(reader)
 
-    def glance(self) -> "Glance":
+    def glance(self, known: object = None) -> "Glance":
         """Open a snapshot that costs next to nothing while all that is asked lies in the rows kept."""
-        return Glance(self)
+        return Glance(self, known)
 
     def submit(self, work: Callable[[Tx], T]) -> "Future[T]":
         """Run work in a write transaction; the future resolves after the commit."""
@@ -111,16 +111,18 @@ class Glance:
     A class of its own, because a generator's context manager costs as much as the query.
     """
 
-    __slots__ = ("_reader", "_store")
+    __slots__ = ("_known", "_reader", "_store")
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: SqliteStore, known: object) -> None:
         """Borrow a reader of this store for as long as it lasts."""
         self._store = store
+        self._known = known
 
     def __enter__(self) -> Tx:
-        """Ask for the stamp."""
+        """Ask for the stamp, unless the caller knows it."""
         self._reader = self._store.borrow()
-        self._reader.tx.at(self._reader.stamp())
+        if self._known is None or self._known != self._reader.tx.stamp:
+            self._reader.tx.at(self._reader.stamp())
         self._reader.tx.opening = self._open
         return self._reader.tx
 
