@@ -244,3 +244,54 @@ def test_a_function_that_returns_cleanly_without_moving_the_label_has_failed(wor
     world.worker(Death()).turn()
     assert "AWSCURRENT is not on the new version" in (world.rotation(TOKEN).reason or "")
     assert world.secret().labels[CURRENT] == "v" * 32
+
+
+class Interrupted:
+    """A function whose secret's pending label is taken off just before it stores the new value."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.refused: Exception | None = None
+
+    def run(self, event, client, _remaining) -> None:
+        self.world.ask(
+            versions.update_secret_version_stage,
+            secret_id="app",
+            version_stage=PENDING,
+            remove_from_version_id=event["ClientRequestToken"],
+        )
+        try:
+            client.put_secret_value(
+                SecretId=event["SecretId"],
+                ClientRequestToken=event["ClientRequestToken"],
+                SecretString="late",
+                VersionStages=[PENDING],
+            )
+        except Exception as error:
+            self.refused = error
+            raise
+
+
+def test_a_step_that_still_runs_when_its_rotation_is_abandoned_writes_nothing_any_more(world: World) -> None:
+    function = world.functions["simulated"] = Interrupted(world)  # type: ignore[assignment]
+    world.rotate(TOKEN)
+    world.worker(Death()).turn()
+    assert "ExpiredTokenException" in str(function.refused)
+    assert PENDING not in world.secret().labels
+    assert world.rotation(TOKEN).state is State.ABANDONED
+
+
+def test_a_steps_session_ends_with_the_step(world: World) -> None:
+    given: list[str] = []
+
+    class Keeping:
+        def run(self, event, client, _remaining) -> None:
+            given.append(client._access_key_id)
+            client.describe_secret(SecretId=event["SecretId"])
+
+    world.functions["simulated"] = Keeping()  # type: ignore[assignment]
+    world.rotate(TOKEN)
+    world.worker(Death()).turn()
+    assert len(given) == 4
+    with world.house.store.read() as tx:
+        assert [key for key in given if tx.access_keys.find(key) is not None] == []

@@ -30,7 +30,7 @@ FUNCTION: Final = "arn:aws:lambda:us-east-1:000000000000:function:detent-postgre
 
 _TOLD: Final = (signal.SIGINT, signal.SIGTERM)
 _NEXT: Final = """\
-detent serve &                        # keeps everything in ~/.detent
+detent serve                          # in a shell of its own; keeps everything in ~/.detent
 eval "$(detent env)"                  # the AWS CLI and boto3 now talk to it
 
 # login.json: {"engine": "postgres", "host": "…", "dbname": "…", "username": "…", "password": "…"}

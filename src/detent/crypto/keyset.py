@@ -28,13 +28,18 @@ class Keyset:
 
     @classmethod
     def create(cls, path: Path) -> "Keyset":
-        """Make a new keyset in a new file that only its owner can read. Raises FileExistsError."""
+        """Make a new keyset in a new file that only its owner can read, whole or not at all. Raises FileExistsError."""
         handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             cleartext_keyset_handle.write(tink.JsonKeysetWriter(file), handle)
             file.flush()
             os.fsync(file.fileno())
+        try:
+            path.hardlink_to(draft)  # unlike a rename it never replaces a keyset that is there
+        finally:
+            draft.unlink()
         return cls(handle)
 
     @classmethod

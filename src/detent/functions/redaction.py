@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
 REDACTED: Final = "[redacted]"
-LONGEST: Final = 2000  # characters of a reason that are kept
+LONGEST: Final = 4000  # characters of a reason that are kept
 
 # Parts of a value that errors must be able to name. Everything else in a value counts as secret.
 PUBLIC_KEYS: Final = frozenset(

@@ -71,7 +71,10 @@ class Folder:
             raise CannotStart(
                 f"{self.keyset} is missing, and the store beside it can be read with no other keyset: put it back."
             )
-        return Keyset.create(self.keyset)
+        try:
+            return Keyset.create(self.keyset)
+        except FileExistsError:  # another server that starts on this folder at the same moment was faster
+            return Keyset.load(self.keyset)
 
     def _check(self, keyset: Keyset) -> None:
         """Open the fact that only the right keyset opens, without changing the store."""

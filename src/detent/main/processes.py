@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import ssl
+import sys
 import threading
 import time
 import traceback
@@ -154,12 +155,14 @@ class Family:
         os.close(self._alive[1])
         threading.Thread(target=_end_with_parent, args=(self._alive[0],), daemon=True).start()
         house = House(self.settings, self.keyset, committed=self._say_committed)
-        if name == "rotator":
-            self.listening.close()
-            _rotate(house, self._wait_for_commit)
-        else:
-            _work(house, self.listening, self._ready[1])
-        house.close()
+        try:
+            if name == "rotator":
+                self.listening.close()
+                _rotate(house, self._wait_for_commit)
+            else:
+                _work(house, self.listening, self._ready[1])
+        finally:
+            house.close()
 
     def _say_committed(self) -> None:
         with suppress(BlockingIOError):  # it cannot rise any more: the rotator will look anyhow
@@ -196,7 +199,9 @@ class _Worker(uvicorn.Server):
 
 
 def _work(house: House, listening: socket.socket, ready: int) -> None:
-    gc.set_threshold(50_000, 20, 50)
+    for told in _TOLD:  # uvicorn raises the signal it stopped for once more, when it is done
+        signal.signal(told, lambda _number, _frame: sys.exit(0))
+    gc.set_threshold(50_000, 20, 50)  # a request leaves no garbage that is worth looking for so often
     settings = house.settings
     app, turn = house.app()
     config = uvicorn.Config(

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from detent.model.errors import FunctionFailed
 from detent.model.ports import Clock, SessionCredentials, StepCall
 
-_LONGEST_REASON = 1000  # characters kept of what a function said
+_LONGEST_REASON = 4000  # characters kept of what a function said
 
 
 class Function(Protocol):

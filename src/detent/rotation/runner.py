@@ -153,6 +153,7 @@ class Runner:
         if reason is None and rotation.step is Step.FINISH and secret.labels.get(CURRENT) != prepared.token:
             reason = f"The function returned from its last step, but {CURRENT} is not on the new version."
         tx.rotations.record(rotation, Attempt(rotation.step, 0, done.started, now, reason))
+        tx.access_keys.drop_sessions(secret.arn, now)
         if reason is None:
             self._succeed(tx, secret, rotation.succeeded(now))
         else:

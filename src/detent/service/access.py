@@ -78,11 +78,6 @@ def issue_session(env: Env, secret: Secret, token: VersionId, expires: datetime)
     return SessionCredentials(principal.access_key_id, access, session, rotation, expires)
 
 
-def end_sessions(env: Env, secret: Secret) -> None:
-    """End the credentials of a secret's rotation step."""
-    env.tx.access_keys.drop_sessions(secret.arn, env.now)
-
-
 def _linked_admin(env: Env, secret: Secret) -> str | None:
     link = secret.rotation.admin if secret.rotation is not None else None
     named = admin_named_by(env, secret)

@@ -27,6 +27,7 @@ def stop_obstructed(env: Env, secret: Secret) -> Secret:
 
 def _stop(env: Env, secret: Secret, rotation: Rotation, state: State, reason: str) -> Secret:
     env.tx.rotations.overrule(rotation.stopped(state, env.now, reason))
+    env.tx.access_keys.drop_sessions(secret.arn, env.now)  # a step still running must write nothing any more
     if rotation.purpose is Purpose.TEST:
         return drop_test_version(env, secret, rotation)
     if state is State.ABANDONED:

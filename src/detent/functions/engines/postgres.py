@@ -48,7 +48,6 @@ _REJECTED: Final = {
     "authentication failed for user": "login refused by the server's authentication method",
 }
 _UNUSABLE: Final = {
-    "no encryption": 'the server takes no plaintext connection from here: remove "ssl": false (pg_hba.conf)',
     "no pg_hba.conf entry": "the server's pg_hba.conf does not admit this user, database and address",
     "pg_hba.conf rejects": "the server's pg_hba.conf rejects this user, database and address",
     "database … does not exist": 'the database does not exist: correct "dbname" in the secret',
@@ -83,6 +82,7 @@ _UNUSABLE: Final = {
     "server closed the connection": "the server closed the connection",
 }
 
+_NO_PLAINTEXT: Final = 'the server takes no plaintext connection from here: remove "ssl": false (pg_hba.conf)'
 # Such a login proves nothing: whoever may write a secret could have any role of that server changed.
 _NO_PASSWORD_ASKED: Final = (
     "the server lets this user in without asking for the password (trust in pg_hba.conf), so none can be proven: "
@@ -244,6 +244,8 @@ def _classified(error: "psycopg.Error", login: Login, mode: str) -> LoginRejecte
     for phrase, reason in _REJECTED.items():
         if phrase in said:
             return LoginRejected(reason, mode)
+    if mode == "disable" and "no encryption" in said:
+        return EngineUnavailable(_NO_PLAINTEXT, mode)
     for phrase, reason in _UNUSABLE.items():
         if phrase in said:
             return EngineUnavailable(reason, mode)
