@@ -16,6 +16,7 @@ def test_a_full_audit_trail_stops_reads_and_undoes_writes(tmp_path: Path, canary
     data = tmp_path / "data"
     with running(data) as server:
         server.client().create_secret(Name="kept", SecretString=canary.value())
+        server.client().get_secret_value(SecretId="kept")  # notes the day, so that the next read writes nothing
         server.stop()
     (data / "audit.log").rename(data / "audit.log.full")
     (data / "audit.log").symlink_to(FULL)

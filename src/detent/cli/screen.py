@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_LOG_WIDTH: Final = 160  # columns where nothing says how wide the output is
+_LOG_WIDTH: Final = 1000  # columns where nothing says how wide the output is: a name of 512 characters stays whole
 
 _STYLES: Final = {
     "succeeded": "green",
