@@ -295,3 +295,16 @@ def test_a_steps_session_ends_with_the_step(world: World) -> None:
     assert len(given) == 4
     with world.house.store.read() as tx:
         assert [key for key in given if tx.access_keys.find(key) is not None] == []
+
+
+def test_a_worker_told_to_stop_records_its_step_and_gives_the_lease_back(world: World) -> None:
+    world.rotate(TOKEN)
+    stopping = world.worker(Death())
+    [claimed] = stopping.store.write(lambda tx: tx.rotations.claim_due("stopping", LEASE_SECONDS, 10))
+    answers = iter([True, False])
+    stopping.runner.drive(claimed, lambda: next(answers))
+    assert [attempt.step for attempt in attempts(world)] == [Step.CREATE]
+    [taken] = world.house.store.write(lambda tx: tx.rotations.claim_due("next", LEASE_SECONDS, 10))
+    assert (taken.id, taken.step) == (claimed.id, Step.SET)
+    stopping.runner.drive(taken, lambda: True)
+    assert world.rotation(TOKEN).state is State.SUCCEEDED
