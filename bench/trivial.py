@@ -5,14 +5,13 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from detent.api.limits import BoundedHttp
 from detent.api.turn import Turn
+from detent.main.http import uvicorn_config
 
 BODY = b"x" * 300
 HEADERS = [(b"content-type", b"application/x-amz-json-1.1"), (b"content-length", b"300")]
@@ -43,18 +42,7 @@ def main(workers: int, url_file: Path) -> None:
     else:
         url_file.write_text(f"http://127.0.0.1:{listener.getsockname()[1]}")
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again when it is done
-    config = uvicorn.Config(  # as Detent's, see detent.main.processes
-        app,
-        loop="uvloop",
-        http=partial(BoundedHttp, turn=Turn()),
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,
-    )
+    config = uvicorn_config(app, Turn())
     uvicorn.Server(config).run(sockets=[listener])
     for pid in others:
         os.kill(pid, signal.SIGTERM)

@@ -11,29 +11,25 @@ import os
 import signal
 import socket
 import ssl
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Any
 
 import structlog
-import uvicorn
 
-from detent.api.limits import BoundedHttp
 from detent.crypto.keyset import Keyset
 from detent.main.folder import Folder
 from detent.main.house import House
+from detent.main.http import work
 from detent.main.settings import CannotStart, Settings
 
-_GRACE_SECONDS = 10  # for requests under way when told to stop
 _STOP_SECONDS = 75  # for children, above all a rotation step; then they are killed, and the lease runs out
 _RESTART_PAUSE = 0.2
 _LOOK_SECONDS = 0.2
@@ -160,7 +156,7 @@ class Family:
                 self.listening.close()
                 _rotate(house, self._wait_for_commit)
             else:
-                _work(house, self.listening, self._ready[1])
+                work(house, self.listening, self._ready[1])
         finally:
             house.close()
 
@@ -184,43 +180,6 @@ def _rotate(house: House, wait_for_commit: Callable[[float], None]) -> None:
     for told in _TOLD:
         signal.signal(told, lambda _number, _frame: scheduler.stopping.set())
     scheduler.run()
-
-
-class _Worker(uvicorn.Server):
-    """uvicorn's server, saying when it serves."""
-
-    def __init__(self, config: uvicorn.Config, ready: int) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        os.write(self._ready, b"1")
-
-
-def _work(house: House, listening: socket.socket, ready: int) -> None:
-    for told in _TOLD:  # uvicorn raises the signal it stopped for once more, when it is done
-        signal.signal(told, lambda _number, _frame: sys.exit(0))
-    gc.set_threshold(50_000, 20, 50)  # a request leaves no garbage that is worth looking for so often
-    settings = house.settings
-    app, turn = house.app()
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http=partial(BoundedHttp, turn=turn),  # type: ignore[arg-type]  # called like the class
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=60,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        ssl_certfile=settings.tls_cert,
-        ssl_keyfile=settings.tls_key,
-    )
-    _Worker(config, ready).run(sockets=[listening])
 
 
 def log_to_stderr() -> None:

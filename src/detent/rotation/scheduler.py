@@ -28,20 +28,16 @@ class Lease:
 
     rotation: Rotation
     seconds: float
-    held_until: float = field(init=False)
+    since: float  # a moment of this process's clock at which the store had not granted or renewed it yet
     lost: bool = False
-
-    def __post_init__(self) -> None:
-        """Start counting."""
-        self.held_until = time.monotonic() + self.seconds
 
     def holds(self) -> bool:
         """Whether this worker may still act. A clock that jumps does not matter: this one cannot."""
-        return not self.lost and time.monotonic() < self.held_until
+        return not self.lost and time.monotonic() < self.since + self.seconds
 
     def is_due(self) -> bool:
         """Whether a third of the lease is over: time to renew."""
-        return time.monotonic() > self.held_until - self.seconds * 2 / 3
+        return time.monotonic() > self.since + self.seconds / 3
 
 
 @dataclass
@@ -77,9 +73,10 @@ class Scheduler:
         self._renew()
         free = RUNNERS - len(self._leases)
         if free and self._something_due():
+            before = time.monotonic()
             claimed = self.store.write(lambda tx: tx.rotations.claim_due(self.owner, self.lease_seconds, free))
             for rotation in claimed:
-                lease = self._leases[rotation.id] = Lease(rotation, self.lease_seconds)
+                lease = self._leases[rotation.id] = Lease(rotation, self.lease_seconds, before)
                 pool.submit(self._drive, lease)
 
     def _something_due(self) -> bool:
@@ -101,6 +98,6 @@ class Scheduler:
             before = time.monotonic()
             rotation = lease.rotation
             if self.store.write(lambda tx, held=rotation: tx.rotations.renew(held, self.lease_seconds)):  # type: ignore[misc]
-                lease.held_until = before + lease.seconds
+                lease.since = before
             else:
                 lease.lost = True
