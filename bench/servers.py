@@ -10,6 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ import boto3
 from botocore.config import Config
 
 from bench import processes
+from detent.cli.ending import end
 
 START_SECONDS = 20.0
 STOP_SECONDS = 20.0
@@ -26,7 +28,7 @@ class ServerNotStarted(Exception):
     """A server that was to be measured did not answer."""
 
 
-class Server:
+class Server(ABC):
     """One server process with its children. `cores` pins all of them."""
 
     def __init__(self, workers: int, cores: str | None) -> None:
@@ -50,22 +52,17 @@ class Server:
     def __exit__(self, *_: object) -> None:
         """End it with SIGTERM; with SIGKILL if that takes too long."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end(self._process, signal.SIGTERM, seconds=STOP_SECONDS)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @abstractmethod
     def command(self) -> list[str]:
         """Give the command that starts it."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def url(self) -> str:
         """Where it answers; empty while that is not known."""
-        raise NotImplementedError
 
     def pids(self) -> list[int]:
         """Give its processes."""

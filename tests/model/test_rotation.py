@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from detent.model.rotation import PAUSES, Purpose, Rotation, State, Step, asked_for, planned
+from detent.model.rotation import PAUSES, Purpose, State, Step, asked_for, planned
 from detent.model.schedule import RotationRules, Window
 from detent.model.secret import CURRENT, PENDING, RotationSettings, Secret, SecretKey, VersionId
 
@@ -110,9 +110,3 @@ def test_the_plan_is_the_windows_opening_plus_a_share_that_is_the_secrets_own() 
 @pytest.mark.parametrize("changed", [{"rotation": None}, {"deletion": NOW}, {"rotation": RotationSettings("f")}])
 def test_nothing_is_planned_without_a_schedule_or_a_living_secret(changed) -> None:
     assert planned(rotating(**changed), timedelta(0)) is None
-
-
-def test_only_a_rotation_that_began_and_has_not_ended_is_open() -> None:
-    plan = Rotation(SecretKey(1), Window(NOW, NOW), NOW)
-    begun = plan.begun(TOKEN, NOW)
-    assert [plan.is_open, begun.is_open, begun.stopped(State.CANCELLED, NOW, "x").is_open] == [False, True, False]

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Final, Self
 
+from detent.cli.ending import end
 from detent.cli.failure import CommandFailed
 
 _READY: Final = "Detent serves on "
@@ -44,7 +45,9 @@ class ThrowawayDetent:
     def __exit__(self, *_: object) -> None:
         """End it by its own process id, and remove what it kept."""
         if self._process is not None:
-            _end(self._process)
+            end(self._process, signal.SIGTERM, seconds=_STOP_SECONDS)
+            if self._process.stdout is not None:
+                self._process.stdout.close()
             self._process = None
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -74,16 +77,3 @@ def _announced(process: subprocess.Popen[str]) -> str:
         return ""
     line = process.stdout.readline()
     return line.removeprefix(_READY).strip() if line.startswith(_READY) else ""
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """SIGTERM, then SIGKILL."""
-    for how in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is None:
-            process.send_signal(how)
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
-    if process.stdout is not None:
-        process.stdout.close()

@@ -104,3 +104,4 @@ class House:
     def close(self) -> None:
         """Finish what was submitted."""
         self.store.close()
+        self.audit.close()

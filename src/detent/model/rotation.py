@@ -122,11 +122,6 @@ class Rotation:
         """End without success: abandoned or cancelled."""
         return replace(self, state=state, ended=now, due=None, reason=reason)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the rotation began and has not ended."""
-        return self.state is not State.PLANNED and self.ended is None
-
     def obstacle(self, secret: Secret) -> tuple[State, str] | None:
         """Ask again, right before a step: is the work still needed? None: go on; else how it ends, and why."""
         if secret.deletion is not None:

@@ -10,7 +10,7 @@ Rules (API reference C.6):
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import NewType
 
 from detent.model.errors import BadParameter, LimitExceeded
@@ -155,10 +155,6 @@ class Secret:
             return self._labelled(_current_moved(dict(self.labels), to), now)
         return self._labelled({**self.labels, label: to}, now)
 
-    def accessed_on(self, day: date) -> "Secret":
-        """Note the day of a read."""
-        return replace(self, accessed=day)
-
     def tagged(self, tags: Mapping[str, str], now: datetime) -> "Secret":
         """Add tags, or overwrite them by key; the order of first appearance stays."""
         if any(key.startswith(_RESERVED_TAGS) for key in tags):
@@ -178,9 +174,20 @@ class Secret:
         kept = {key: value for key, value in (self.tags or {}).items() if key not in gone}
         return replace(self, tags=None if self.tags is None else kept, changed=now)
 
-    def deletion_scheduled(self, now: datetime, window: timedelta) -> "Secret":
-        """Make the value unreadable until the secret is restored or the window ends."""
-        return replace(self, deletion=now + window, changed=now)
+    def rescheduled(self, moment: datetime) -> "Secret":
+        """Compute the next window anew from this moment: a value written by hand counts as a rotation (D.2)."""
+        if self.rotation is None:
+            return self
+        rules = self.rotation.rules
+        window = None if rules is None else rules.window_after(moment)
+        return replace(self, rotation=replace(self.rotation, next_window=window))
+
+    def rotation_succeeded(self, now: datetime) -> "Secret":
+        """Note the end of a successful rotation, and compute the next window from it."""
+        moved_on = self.rescheduled(now)
+        return (
+            self if moved_on.rotation is None else replace(moved_on, rotation=replace(moved_on.rotation, rotated=now))
+        )
 
     def _labelled(self, labels: Labels, now: datetime) -> "Secret":
         if len(labels) > MAX_LABELS:

@@ -168,7 +168,7 @@ class Runner:
             secret = _drop_test_version(tx, secret, rotation, ended)
             self.audit.event("TestRotationSucceeded", secret, rotation.token, ended)
         else:
-            secret = tx.secrets.save(_rotated(secret, ended))
+            secret = tx.secrets.save(secret.rotation_succeeded(ended))
             self.audit.event("RotationSucceeded", secret, rotation.token, ended)
         tx.rotations.replan(secret.key, planned(secret, self.jitter))
 
@@ -203,14 +203,6 @@ def _held(tx: Tx, rotation: Rotation) -> Rotation | None:
     if current is not None and current.epoch != rotation.epoch:
         raise StaleRevision(f"rotation {rotation.id}")
     return current
-
-
-def _rotated(secret: Secret, now: datetime) -> Secret:
-    settings = secret.rotation
-    if settings is None:
-        return secret
-    window = settings.rules.window_after(now) if settings.rules is not None else None
-    return replace(secret, rotation=replace(settings, rotated=now, next_window=window))
 
 
 def _drop_test_version(tx: Tx, secret: Secret, test: Rotation, now: datetime) -> Secret:

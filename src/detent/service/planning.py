@@ -1,18 +1,8 @@
 """Keeping the planned rotation, and the one under way, true when something else about a secret changes."""
 
-from dataclasses import replace
-
 from detent.model.rotation import Purpose, Rotation, State, planned, without_test_version
 from detent.model.secret import Secret
 from detent.service.env import Env
-
-
-def rescheduled(env: Env, secret: Secret) -> Secret:
-    """Compute the next window anew, from now: a value written by hand counts as a rotation (D.2)."""
-    settings = secret.rotation
-    if settings is None or settings.rules is None:
-        return secret
-    return replace(secret, rotation=replace(settings, next_window=settings.rules.window_after(env.now)))
 
 
 def stop_obstructed(env: Env, secret: Secret) -> Secret:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from detent.crypto.keyset import version_context
 from detent.model.errors import BadParameter, BadState, NotPermitted, RotationIncomplete, TokenInUse
@@ -22,15 +22,6 @@ _FUNCTION = re.compile(
     r"arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]+)?"
 )
 _DURATION = re.compile(r"(\d{1,2})h")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What RotateSecret was asked for, beyond the secret and the token."""
-
-    function: str | None
-    rules: RotationRules | None
-    at_once: bool
 
 
 def rotate_secret(
@@ -161,14 +152,10 @@ def _start(env: Env, secret: Secret, token: VersionId) -> WrittenVersion:
 def _conclude_finished(env: Env, secret: Secret) -> Secret:
     """End a rotation whose new version is current already, but whose last step has not been recorded yet."""
     for found in env.tx.rotations.open(secret.key):
-        if (
-            found.purpose is Purpose.ROTATE
-            and found.token == secret.labels.get(CURRENT)
-            and secret.rotation is not None
-        ):
+        if found.purpose is Purpose.ROTATE and found.token == secret.labels.get(CURRENT):
             env.tx.rotations.overrule(replace(found, state=State.SUCCEEDED, ended=env.now, due=None, reason=None))
             env.server.audit.event("RotationSucceeded", secret, found.token, env.now)
-            secret = replace(secret, rotation=replace(secret.rotation, rotated=env.now))
+            secret = secret.rotation_succeeded(env.now)
     return secret
 
 

@@ -5,7 +5,7 @@ from detent.model.errors import BadParameter, BadState, FailedConstraint, TokenI
 from detent.model.secret import CURRENT, Secret, StagingLabel, Version, VersionId
 from detent.model.value import SecretValue
 from detent.service.env import Env
-from detent.service.planning import rescheduled, stop_obstructed
+from detent.service.planning import stop_obstructed
 
 MAX_BYTES = 65536  # of UTF-8 text or of decoded binary (A.7)
 _TOKEN_LENGTHS = range(32, 65)
@@ -56,7 +56,7 @@ def write_value(
     written = secret.version_written(token, stages, env.now)
     store_version(env, secret, token, value)
     if written.labels.get(CURRENT) != secret.labels.get(CURRENT):
-        written = rescheduled(env, written)
+        written = written.rescheduled(env.now)
     return stop_obstructed(env, env.tx.secrets.save(written))
 
 
