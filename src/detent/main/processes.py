@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -88,7 +89,7 @@ class Family:
     stopping: bool = False
     _children: dict[str, BaseProcess] = field(default_factory=dict)
     _alive: tuple[int, int] = field(default_factory=os.pipe)  # children read it; it ends with the parent
-    _commits: int = field(default_factory=lambda: os.eventfd(0, os.EFD_NONBLOCK))  # rises with each child's commits
+    _commits: int = field(default_factory=lambda: os.eventfd(0, os.EFD_NONBLOCK))  # rises with each worker's commits
     _ready: tuple[int, int] = field(default_factory=os.pipe)  # a worker writes to it once it serves
 
     def run(self, ready: Callable[[], None]) -> None:
@@ -150,13 +151,15 @@ class Family:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD)
         os.close(self._alive[1])
         threading.Thread(target=_end_with_parent, args=(self._alive[0],), daemon=True).start()
-        house = House(self.settings, self.keyset, committed=self._say_committed)
+        if name == "rotator":
+            self.listening.close()
+            house = House(self.settings, self.keyset)  # its own commits, many a rotation, need not wake it
+            run = partial(_rotate, house, self._wait_for_commit)
+        else:
+            house = House(self.settings, self.keyset, committed=self._say_committed)
+            run = partial(work, house, self.listening, self._ready[1])
         try:
-            if name == "rotator":
-                self.listening.close()
-                _rotate(house, self._wait_for_commit)
-            else:
-                work(house, self.listening, self._ready[1])
+            run()
         finally:
             house.close()
 

@@ -89,6 +89,8 @@ class Runner:
         current = _held(tx, rotation)
         if current is not None:
             tx.rotations.save(current, release=True)
+            if done is not None:
+                tx.access_keys.drop_sessions(done.step.secret.arn, self.clock.now())
 
     def _prepare(self, tx: Tx, claimed: Rotation) -> Prepared | None:
         """Ask again whether the next step is needed; None: nothing to do now, and the lease is given back."""
@@ -153,7 +155,6 @@ class Runner:
         if reason is None and rotation.step is Step.FINISH and secret.labels.get(CURRENT) != prepared.token:
             reason = f"The function returned from its last step, but {CURRENT} is not on the new version."
         tx.rotations.record(rotation, Attempt(rotation.step, 0, done.started, now, reason))
-        tx.access_keys.drop_sessions(secret.arn, now)
         if reason is None:
             self._succeed(tx, secret, rotation.succeeded(now))
         else:
@@ -163,7 +164,8 @@ class Runner:
         ended = rotation.ended
         tx.rotations.save(rotation, release=ended is not None)
         if ended is None:
-            return
+            return  # the session ends when the next step's is made, in this transaction
+        tx.access_keys.drop_sessions(secret.arn, ended)
         if rotation.purpose is Purpose.TEST:
             secret = _drop_test_version(tx, secret, rotation, ended)
             self.audit.event("TestRotationSucceeded", secret, rotation.token, ended)
@@ -177,6 +179,7 @@ class Runner:
         next_window = settings.rules.window_after(now) if settings.rules is not None else None
         failed = rotation.failed(reason, now, next_window)
         tx.rotations.save(failed, release=True)
+        tx.access_keys.drop_sessions(secret.arn, now)
         test = rotation.purpose is Purpose.TEST
         said = f"Error when executing lambda {settings.function} during {rotation.step} step"
         self.audit.event("TestRotationFailed" if test else "RotationFailed", secret, rotation.token, now, said)
