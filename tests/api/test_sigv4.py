@@ -36,8 +36,8 @@ def known(key_id: str, date: str, region: str, service: str) -> Signer | None:
 
 
 def verified(signed: Signed, now: datetime = NOW, signers: Signers | None = None) -> Principal:
-    verifier = Verifier("us-east-1", frozenset({"secretsmanager"}))
-    return verifier.verify(signed, "secretsmanager", now, signers or Signers(1, known))
+    verifier = Verifier(frozenset({"us-east-1"}), frozenset({"secretsmanager"}))
+    return verifier.verify(signed, "secretsmanager", now, signers or Signers(1, known)).principal
 
 
 def signed_by_botocore(  # noqa: PLR0917 - the parts of a request, in its order
@@ -190,7 +190,7 @@ def test_kept_signers_are_asked_for_anew_once_the_stamp_changes() -> None:
         asked.append(key_id)
         return None if key_id in gone else known(key_id, date, region, service)
 
-    verifier = Verifier("us-east-1", frozenset({"secretsmanager"}))
+    verifier = Verifier(frozenset({"us-east-1"}), frozenset({"secretsmanager"}))
     signed = signed_by_botocore()
     for _ in range(3):
         verifier.verify(signed, "secretsmanager", NOW, Signers(1, find))
@@ -202,7 +202,7 @@ def test_kept_signers_are_asked_for_anew_once_the_stamp_changes() -> None:
 
 
 def test_many_keys_do_not_make_the_verifier_grow_without_end() -> None:
-    verifier = Verifier("us-east-1", frozenset({"secretsmanager"}))
+    verifier = Verifier(frozenset({"us-east-1"}), frozenset({"secretsmanager"}))
     signed = signed_by_botocore()
     authorization = signed.headers[b"authorization"]
     for number in range(3000):

@@ -135,6 +135,7 @@ OPTIONS = [
     (["--workers", "0"], "--workers must be at least 1"),
     (["--account-id", "12"], "--account-id must be 12 digits"),
     (["--region", "here/there"], "--region must be a region's name"),
+    (["--regions", "eu-west-1,Here"], "--regions must be a region's name"),
     (["--lease-seconds", "0"], "--lease-seconds must be above 0"),
     (["--step-seconds", "-1"], "--step-seconds must be above 0"),
     (["--jitter-seconds", "-1"], "--jitter-seconds must be 0 or more"),

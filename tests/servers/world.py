@@ -176,7 +176,7 @@ class World:
 
     def ask(self, operation: Callable[..., T], **members: Any) -> T:
         """Do one operation as root, as a client would."""
-        return self.house.store.write(lambda tx: operation(self.house.server.env(tx), ROOT, **members))
+        return self.house.store.write(lambda tx: operation(self.house.server.env(tx, "us-east-1"), ROOT, **members))
 
     def rotate(self, token: str, **members: Any) -> None:
         self.ask(
@@ -239,10 +239,9 @@ class Worker:
         server = world.house.server
 
         def client(credentials: SessionCredentials) -> LocalClient:
-            return LocalClient(server, self.store, credentials.access_key_id)
+            return LocalClient(server, self.store, credentials.access_key_id, credentials.region)
 
-        prefix = FUNCTION.removesuffix("simulated")
-        caller = MortalCaller(InProcess(world.functions, prefix, client, world.clock), death)
+        caller = MortalCaller(InProcess(world.functions, server.regions, client, world.clock), death)
         steps = Steps(server, self.store)
         self.runner = Runner(self.store, caller, steps, server.audit, steps, world.clock, 60.0, timedelta(0))
 

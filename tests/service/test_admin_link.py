@@ -32,7 +32,7 @@ def house(tmp_path: Path, canary: Canary) -> Iterator[Premises]:
 
 
 def ask(house: Premises, operation: Any, caller: Principal, **members: Any) -> Any:
-    return house.house.store.write(lambda tx: operation(house.house.server.env(tx), caller, **members))
+    return house.house.store.write(lambda tx: operation(house.house.server.env(tx, "us-east-1"), caller, **members))
 
 
 def test_rotation_is_refused_when_the_caller_may_not_read_the_admin_secret(house: Premises, canary: Canary) -> None:

@@ -199,7 +199,7 @@ def test_a_wrong_secret_key_is_refused(detent: RunningDetent) -> None:
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"region": "eu-west-1"}, REGION),
+        ({"region": "eu-nowhere-1"}, REGION),
         ({"service": "s3"}, scope("secretsmanager")),
         ({"service": "detent"}, scope("secretsmanager")),
     ],

@@ -14,10 +14,9 @@ from detent.api.calls import Answer, Call, Origin, Origins, Refusal, broken, dec
 from detent.api.errors import Refused
 from detent.api.operations import DETENT, OPERATIONS, SECRETS_MANAGER, UNKNOWN, Runs
 from detent.api.shapes import Request
-from detent.api.sigv4 import Signed, Signers, Verifier
+from detent.api.sigv4 import Signed, Signers, Verified, Verifier
 from detent.api.turn import Turn
 from detent.model.errors import ReadOnlyTransaction
-from detent.model.policy import Principal
 from detent.model.ports import Transactions
 from detent.service import access
 from detent.service.env import Env, Server
@@ -44,7 +43,7 @@ class App:
         self._store = store
         self._turn = turn or Turn()
         self._origins = Origins()
-        self._verifier = Verifier(server.region, frozenset({SECRETS_MANAGER, DETENT}))
+        self._verifier = Verifier(server.regions, frozenset({SECRETS_MANAGER, DETENT}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -64,11 +63,11 @@ class App:
                 try:
                     with snapshot() as tx:
                         self._turn.saw(tx.stamp)
-                        env = self._at_once.env(tx)
-                        call = Call(call.origin, call.operation, self._principal(request, env))
-                        call = Call(*call[:3], _request(scope, call, request.body))
+                        env = self._at_once.env(tx, call.region)
+                        call = Call(call.origin, call.operation, *self._verified(request, env))
+                        call = Call(*call[:4], _request(scope, call, request.body))
                         if call.operation.runs is Runs.ON_LOOP:
-                            return perform(self._at_once, call, env)
+                            return perform(self._at_once, call, env._replace(region=call.region))
                     break
                 except ReadOnlyTransaction:
                     continue
@@ -85,7 +84,7 @@ class App:
         agent = headers.get(b"user-agent", b"").decode("latin-1")[:_LONGEST_AGENT]
         return self._origins.new(client[0] if client else "", agent)
 
-    def _principal(self, request: Signed, env: Env) -> Principal:
+    def _verified(self, request: Signed, env: Env) -> Verified:
         service = DETENT if request.headers.get(b"x-amz-target", b"").startswith(b"detent.") else SECRETS_MANAGER
         return self._verifier.verify(request, service, env.now, Signers(env.tx.stamp, partial(access.signer, env)))
 
@@ -99,7 +98,7 @@ class App:
             return self._in(call, tx)
 
     def _in(self, call: Call, tx: Any) -> Answer:  # noqa: ANN401 - the store's transaction
-        return perform(self._server, call, self._server.env(tx))
+        return perform(self._server, call, self._server.env(tx, call.region))
 
 
 def _signed(scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Signed:

@@ -34,11 +34,12 @@ class Origin(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A call, as far as it is known: first its origin and operation, then who calls, then what is asked."""
+    """A call, as far as it is known: first its origin and operation, then who calls and where, then what is asked."""
 
     origin: Origin
     operation: Operation = UNKNOWN
     principal: Principal = NOBODY
+    region: str = ""  # empty: the signature was not read
     request: Request = _UNREAD
 
 
@@ -134,8 +135,8 @@ def _record(
             moment=moment,
             service=operation.service,
             operation=operation.name,
-            region=server.region,
-            account=server.account,
+            region=call.region or server.region,
+            account=call.principal.account or server.account,
             request_id=call.origin.request_id,
             event_id=call.origin.event_id,
             peer=call.origin.peer,

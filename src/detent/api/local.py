@@ -40,11 +40,12 @@ class LocalClient:
 
     exceptions = SimpleNamespace(ClientError=ClientError, **_EXCEPTIONS)
 
-    def __init__(self, server: Server, store: Transactions, access_key_id: str) -> None:
-        """Act as the holder of this access key."""
+    def __init__(self, server: Server, store: Transactions, access_key_id: str, region: str) -> None:
+        """Act as the holder of this access key, in this region."""
         self._server = server
         self._store = store
         self._access_key_id = access_key_id
+        self._region = region
         self._origins = Origins()
 
     def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
@@ -58,7 +59,7 @@ class LocalClient:
         operation = OPERATIONS[f"{SECRETS_MANAGER}.{name}".encode()]
         if "client_request_token" in operation.shape.__struct_fields__:  # SDKs fill it in (K)
             members.setdefault("ClientRequestToken", str(uuid4()))
-        call = Call(self._origins.new("secretsmanager.amazonaws.com", "detent/local"), operation)
+        call = Call(self._origins.new("secretsmanager.amazonaws.com", "detent/local"), operation, region=self._region)
         body = msgspec.json.encode(members)
         try:
             answer = self._run(call, body)
@@ -75,7 +76,7 @@ class LocalClient:
         return self._store.write(lambda tx: self._perform(call, body, tx))
 
     def _perform(self, call: Call, body: bytes, tx: Any) -> Answer:  # noqa: ANN401 - the store's transaction
-        env = self._server.env(tx)
+        env = self._server.env(tx, self._region)
         try:
             call = call._replace(principal=self._holder(env))
             call = call._replace(request=decode(call.operation, body))

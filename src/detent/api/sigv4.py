@@ -53,6 +53,13 @@ class Signed(NamedTuple):
     body: bytes
 
 
+class Verified(NamedTuple):
+    """Who calls, and in which region: the signature's scope says it."""
+
+    principal: Principal
+    region: str
+
+
 class _Kept(NamedTuple):
     signer: Signer
     keyed: "hmac.HMAC"  # copied for each request: cheaper than keying anew
@@ -60,17 +67,17 @@ class _Kept(NamedTuple):
 
 
 class Verifier:
-    """Verifies signatures for one region and the services served there."""
+    """Verifies signatures for the regions and services that are served."""
 
-    def __init__(self, region: str, services: frozenset[str]) -> None:
+    def __init__(self, regions: frozenset[str], services: frozenset[str]) -> None:
         """Verify for these."""
-        self._region = region.encode()
+        self._regions = {region.encode(): region for region in regions}
         self._services = {service: service.encode() for service in services}
         self._kept: dict[tuple[bytes, ...], _Kept] = {}
         self._kept_at: object = None
 
-    def verify(self, request: Signed, service: str, now: datetime, signers: Signers) -> Principal:
-        """Tell who signed the request for this service. Raises Refused."""
+    def verify(self, request: Signed, service: str, now: datetime, signers: Signers) -> Verified:
+        """Tell who signed the request for this service, and for which region. Raises Refused."""
         headers = request.headers
         given = headers.get(b"authorization")
         if given is None:
@@ -90,10 +97,10 @@ class Verifier:
         expected = _signature(kept, request, headers, signed_names, stamp)
         if not hmac.compare_digest(expected, signature):
             raise Refused("InvalidSignatureException", _DIFFERS)
-        return kept.signer.principal
+        return Verified(kept.signer.principal, self._regions[region])
 
     def _check_scope(self, region: bytes, signed_for: bytes, service: str, date: bytes, stamp: bytes) -> None:
-        if region != self._region:
+        if region not in self._regions:
             raise Refused("InvalidSignatureException", "Credential should be scoped to a valid region.")
         if signed_for != self._services.get(service):
             raise Refused("InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'.")

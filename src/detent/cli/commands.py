@@ -55,7 +55,10 @@ def serve(  # noqa: PLR0917 - typer calls it by keyword
     data: Annotated[Path | None, _folder("The data folder; made at the first start.")] = None,
     host: Annotated[str | None, _setting("host", "Where to listen.")] = None,
     port: Annotated[int | None, _setting("port", "0 takes a free one.")] = None,
-    region: Annotated[str | None, _setting("region", "The region in ARNs and signatures.")] = None,
+    region: Annotated[str | None, _setting("region", "The region this folder's clients call by default.")] = None,
+    regions: Annotated[
+        str | None, _setting("regions", "All regions that are served, by name; aws: AWS's commercial ones.")
+    ] = None,
     account_id: Annotated[str | None, _setting("account_id", "The account in ARNs; 12 digits.")] = None,
     workers: Annotated[int | None, _setting("workers", "HTTP processes; about one per core.")] = None,
     tls_cert: Annotated[

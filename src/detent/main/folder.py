@@ -92,7 +92,7 @@ class Folder:
         with store.read() as tx:
             if tx.fact(_ROOT_KEY) is not None:
                 return
-        store.write(lambda tx: self._first_start(server.env(tx)))
+        store.write(lambda tx: self._first_start(server.env(tx, server.region)))
 
     def _first_start(self, env: Env) -> None:
         if env.tx.fact(_ROOT_KEY) is not None:

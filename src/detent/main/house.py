@@ -33,12 +33,12 @@ class Steps:
 
     def issue(self, tx: Tx, secret: Secret, token: VersionId, expires: datetime) -> SessionCredentials:
         """Make one step's credentials."""
-        return access.issue_session(self.server.env(tx), secret, token, expires)
+        return access.issue_session(self.server.env(tx, secret.region), secret, token, expires)
 
     def scrub(self, secret: Secret, text: str) -> str:
         """Replace every value of the secret's versions in the text."""
         with self.store.read() as tx:
-            return scrubbing.scrub(self.server.env(tx), secret, text)
+            return scrubbing.scrub(self.server.env(tx, secret.region), secret, text)
 
 
 class House:
@@ -61,8 +61,7 @@ class House:
         self.clock = clock or SystemClock()
         self.store = SqliteStore(self.folder.store, self.clock, committed)
         self.audit = AuditTrail(self.folder.audit)
-        prefix = f"arn:aws:lambda:{settings.region}:{settings.account_id}:function:"
-        self.functions = InProcess(functions, prefix, self.client, self.clock)
+        self.functions = InProcess(functions, settings.all_regions, self.client, self.clock)
         self.server = Server(
             keyset,
             self.clock,
@@ -70,6 +69,7 @@ class House:
             self.audit,
             settings.account_id,
             settings.region,
+            settings.all_regions,
             timedelta(seconds=settings.jitter_seconds),
         )
 
@@ -81,7 +81,7 @@ class House:
 
     def client(self, credentials: SessionCredentials) -> LocalClient:
         """Give a client in boto3's shape that acts with these credentials, without HTTP."""
-        return LocalClient(self.server, self.store, credentials.access_key_id)
+        return LocalClient(self.server, self.store, credentials.access_key_id, credentials.region)
 
     def runner(self) -> Runner:
         """Give what drives claimed rotations."""

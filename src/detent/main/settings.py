@@ -1,11 +1,11 @@
 """What a server is told, and what is refused before anything is touched."""
 
 import ipaddress
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_REGION = re.compile(r"([a-z]+-)+\d+")  # the reference's pattern of a replica's region (B.0)
+from detent.model.arn import COMMERCIAL_REGIONS, REGION_NAME
+
 _DAY = 86400  # seconds
 
 
@@ -21,6 +21,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7373  # 0: any free one
     region: str = "us-east-1"
+    regions: str = "aws"  # all that are served: their names, or AWS's commercial ones; `region` always is
     account_id: str = "000000000000"
     workers: int = 1
     tls_cert: Path | None = None
@@ -41,8 +42,7 @@ class Settings:
             )
         if not (self.account_id.isdigit() and len(self.account_id) == 12):  # noqa: PLR2004 - AWS's account ids
             raise CannotStart(f"--account-id must be 12 digits, not {self.account_id}.")
-        if _REGION.fullmatch(self.region) is None:
-            raise CannotStart(f"--region must be a region's name, such as us-east-1, not {self.region!r}.")
+        self._check_regions()
         if not 0 <= self.port < 2**16:
             raise CannotStart(f"--port must be between 0 and 65535, not {self.port}.")
         if self.workers < 1:
@@ -52,6 +52,18 @@ class Settings:
                 raise CannotStart(f"--{name.replace('_', '-')} must be above 0 and below a day.")
         if not 0 <= self.jitter_seconds < _DAY:
             raise CannotStart("--jitter-seconds must be 0 or more, and below a day.")
+
+    def _check_regions(self) -> None:
+        for option, names in (("region", {self.region}), ("regions", self.all_regions)):
+            wrong = sorted(name for name in names if REGION_NAME.fullmatch(name) is None)
+            if wrong:
+                raise CannotStart(f"--{option} must be a region's name, such as us-east-1, not {wrong[0]!r}.")
+
+    @property
+    def all_regions(self) -> frozenset[str]:
+        """The regions that are served."""
+        named = COMMERCIAL_REGIONS if self.regions == "aws" else {name.strip() for name in self.regions.split(",")}
+        return frozenset({self.region, *named})
 
     @property
     def scheme(self) -> str:

@@ -52,6 +52,7 @@ class SessionCredentials:
     session_token: SecretValue
     rotation_token: SecretValue  # proves that a PutSecretValue made by another principal belongs to this step
     expires: datetime
+    region: str  # where the secret lives, and where the function's client must call
 
 
 class SessionIssuer(Protocol):

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from detent.model.arn import function_parts
 from detent.model.errors import FunctionFailed
 from detent.model.ports import Clock, SessionCredentials, StepCall
 
@@ -23,13 +24,13 @@ class InProcess:
     def __init__(
         self,
         functions: Mapping[str, Function],
-        prefix: str,
+        regions: frozenset[str],
         client_for: Callable[[SessionCredentials], Any],
         clock: Clock,
     ) -> None:
-        """Take the functions by name, what stands before a name in its ARN, and how a step's client is made."""
+        """Take the functions by name, where each account has them, and how a step's client is made."""
         self._functions = functions
-        self._prefix = prefix
+        self._regions = regions
         self._client_for = client_for
         self._clock = clock
 
@@ -63,8 +64,8 @@ class InProcess:
         return (step.deadline - self._clock.now()).total_seconds()
 
     def _named(self, function: str) -> Function | None:
-        name = function.removeprefix(self._prefix)
-        return self._functions.get(name) if name != function else None
+        parts = function_parts(function)
+        return self._functions.get(parts.rest) if parts is not None and parts.region in self._regions else None
 
 
 def _reason(error: BaseException) -> str:

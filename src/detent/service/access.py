@@ -75,7 +75,7 @@ def issue_session(env: Env, secret: Secret, token: VersionId, expires: datetime)
     env.tx.access_keys.drop_sessions(secret.arn, env.now)
     sealed = env.server.keyset.seal(access, _context(principal.access_key_id))
     env.tx.access_keys.add(AccessKey(principal, sealed, env.now, expires, _hash(session), _hash(rotation)))
-    return SessionCredentials(principal.access_key_id, access, session, rotation, expires)
+    return SessionCredentials(principal.access_key_id, access, session, rotation, expires, secret.region)
 
 
 def _linked_admin(env: Env, secret: Secret) -> str | None:

@@ -17,18 +17,20 @@ class Server:
     clock: Clock
     functions: FunctionCaller
     audit: Audit
-    account: str
-    region: str
+    account: str  # the one whose root key the data folder holds
+    region: str  # where a call belongs whose signature has not been read yet
+    regions: frozenset[str]  # namespaces: a secret lives in one, its replicas in others
     jitter: timedelta  # how far scheduled rotations are spread after a window opens; zero: not at all
 
-    def env(self, tx: Tx) -> "Env":
-        """Surround one call."""
-        return Env(tx, self.clock.now(), self)
+    def env(self, tx: Tx, region: str) -> "Env":
+        """Surround one call in a region."""
+        return Env(tx, self.clock.now(), self, region)
 
 
 class Env(NamedTuple):
-    """One call's surroundings: its transaction, its moment, and the server's lasting parts."""
+    """One call's surroundings: its transaction, its moment, the server's lasting parts, and its region."""
 
     tx: Tx
     now: datetime
     server: Server
+    region: str

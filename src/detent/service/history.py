@@ -37,11 +37,11 @@ def list_rotations(
     )
     if secret is None:
         allow(caller, Ask("detent:ListRotations", "*", caller.account))
-    bound = f"ListRotations {caller.account} {env.server.region} {secret and secret.arn}"
+    bound = f"ListRotations {caller.account} {env.region} {secret and secret.arn}"
     start = page_start(env, next_token, bound)
     found = env.tx.rotations.page(
         caller.account,
-        env.server.region,
+        env.region,
         None if secret is None else secret.key,
         None if start is None else int(start),
         limit + 1,

@@ -2,14 +2,13 @@
 
 import re
 
+from detent.model.arn import secret_parts
 from detent.model.errors import FailedConstraint, MarkedForDeletion, NotPermitted, SecretNotFound
 from detent.model.policy import Ask, Principal, may
 from detent.model.secret import Secret, StagingLabel, VersionId
 from detent.service.env import Env
 
 _NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+", re.ASCII)
-_ARN = re.compile(r"arn:[^:]+:secretsmanager:(?P<region>[^:]+):(?P<account>[^:]+):secret:(?P<rest>.+)", re.DOTALL)
-_SUFFIX = 7  # the hyphen and six characters that end an ARN
 
 
 def checked_name(name: str) -> str:
@@ -54,16 +53,22 @@ def find(
 def meant_by(env: Env, account: str, secret_id: str) -> Secret | None:
     """Look a SecretId up: a name, a full ARN, or one without its suffix (C.2). Never matches two secrets."""
     if not secret_id.startswith("arn:"):
-        return env.tx.secrets.named(account, env.server.region, checked_name(secret_id))
-    parts = _ARN.fullmatch(secret_id)
-    if parts is None or parts["region"] != env.server.region:
+        return env.tx.secrets.named(account, env.region, checked_name(secret_id))
+    parts = secret_parts(secret_id)
+    if parts is None or parts.region != env.region:
         return None
-    rest = parts["rest"]
-    full = env.tx.secrets.named(parts["account"], parts["region"], rest[:-_SUFFIX]) if len(rest) > _SUFFIX else None
-    if full is not None and full.arn == secret_id:
+    full = with_arn(env, secret_id)
+    if full is not None:
         return full
-    partial = env.tx.secrets.named(parts["account"], parts["region"], rest)
-    return partial if partial is not None and partial.arn[:-_SUFFIX] == secret_id else None
+    partial = env.tx.secrets.named(parts.account, parts.region, parts.rest)
+    return partial if partial is not None and partial.arn.startswith(f"{secret_id}-") else None
+
+
+def with_arn(env: Env, arn: str) -> Secret | None:
+    """Find the secret that has exactly this ARN, in whatever region."""
+    parts = secret_parts(arn)
+    found = env.tx.secrets.named(parts.account, parts.region, parts.name) if parts is not None and parts.name else None
+    return found if found is not None and found.arn == arn else None
 
 
 def allow(caller: Principal, ask: Ask) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from detent.crypto.keyset import version_context
+from detent.model.arn import function_parts, partition
 from detent.model.errors import BadParameter, BadState, NotPermitted, RotationIncomplete, TokenInUse
 from detent.model.policy import Ask, Principal
 from detent.model.rotation import Purpose, State, asked_for
@@ -18,9 +19,6 @@ from detent.service.planning import stop_obstructed
 from detent.service.values import checked_token, store_version
 from detent.service.versions import WrittenVersion
 
-_FUNCTION = re.compile(
-    r"arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]+)?"
-)
 _DURATION = re.compile(r"(\d{1,2})h")
 
 
@@ -81,13 +79,13 @@ def _settings(
 
 
 def _check_function(env: Env, caller: Principal, arn: str) -> None:
-    parts = _FUNCTION.fullmatch(arn)
-    if parts is None or parts["region"] != env.server.region:
+    parts = function_parts(arn)
+    if parts is None or parts.region != env.region:
         raise BadParameter(
             "Invalid rotation Lambda ARN. Ensure the ARN matches format"
-            f" arn:aws:lambda:{env.server.region}:{caller.account}:function:<functionName>."
+            f" arn:{partition(env.region)}:lambda:{env.region}:{caller.account}:function:<functionName>."
         )
-    allow(caller, Ask("lambda:InvokeFunction", arn, parts["account"]))
+    allow(caller, Ask("lambda:InvokeFunction", arn, parts.account))
     if not env.server.functions.exists(arn):
         raise NotPermitted(
             "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from detent.model.arn import secret_arn
 from detent.model.errors import BadParameter, BadState, Exists, SecretNotFound
 from detent.model.policy import Ask, Principal
 from detent.model.secret import Secret, SecretKey, VersionId
@@ -45,13 +46,13 @@ def create_secret(
     token = checked_token(client_request_token) if value is not None or client_request_token is not None else None
     arn = _new_arn(env, caller, name)
     allow(caller, Ask("secretsmanager:CreateSecret", arn, caller.account))
-    taken = env.tx.secrets.named(caller.account, env.server.region, name)
+    taken = env.tx.secrets.named(caller.account, env.region, name)
     if taken is not None:
         return _made_already(env, taken, token, value)
     new = Secret(
         key=SecretKey(0),
         account=caller.account,
-        region=env.server.region,
+        region=env.region,
         name=name,
         arn=arn,
         created=env.now,
@@ -79,7 +80,7 @@ def _made_already(env: Env, taken: Secret, token: VersionId | None, value: Secre
 
 def _new_arn(env: Env, caller: Principal, name: str) -> str:
     suffix = "".join(randomness.choice(_SUFFIX_CHARACTERS) for _ in range(6))
-    return f"arn:aws:secretsmanager:{env.server.region}:{caller.account}:secret:{name}-{suffix}"
+    return secret_arn(env.region, caller.account, f"{name}-{suffix}")
 
 
 def update_secret(
@@ -131,11 +132,11 @@ def list_secrets(
     if any(refining.values()):
         raise BadParameter("Filters, SortBy and SortOrder are not supported by this server yet: list without them.")
     allow(caller, Ask("secretsmanager:ListSecrets", "*", caller.account))
-    bound = f"ListSecrets {caller.account} {env.server.region} {bool(include_planned_deletion)}"
+    bound = f"ListSecrets {caller.account} {env.region} {bool(include_planned_deletion)}"
     limit = max_results or _PAGE
     found = env.tx.secrets.page(
         caller.account,
-        env.server.region,
+        env.region,
         _page(page_start(env, next_token, bound)),
         limit + 1,
         with_deleted=bool(include_planned_deletion),
