@@ -46,14 +46,17 @@ ADD_SECRET = (
     " VALUES (:account, :region, :name, :arn, :description, :kms_key_id, :type, :tags, :labels, :created_at,"
     " :changed_at, :accessed_day, :deletion_at, :rotation, :revision) RETURNING key"
 )
-SAVE_SECRET = (
-    "UPDATE secrets SET description = :description, kms_key_id = :kms_key_id, type = :type, tags = :tags,"
-    " labels = :labels, changed_at = :changed_at, accessed_day = :accessed_day, deletion_at = :deletion_at,"
-    " rotation = :rotation, revision = :revision + 1 WHERE key = :key AND revision = :revision"
+_SAVED = (
+    "description = :description, kms_key_id = :kms_key_id, type = :type, tags = :tags, labels = :labels,"
+    " changed_at = :changed_at, rotation = :rotation, revision = :revision + 1 WHERE key = :key"
+    " AND revision = :revision"
 )
+# SQLite: whatever is named after SET is taken out of its indexes and put in again, changed or not (3.40).
+SAVE_SECRET = f"UPDATE secrets SET {_SAVED}"
+SAVE_SECRET_MOVED = f"UPDATE secrets SET accessed_day = :accessed_day, deletion_at = :deletion_at, {_SAVED}"
 ERASE_SECRET = "DELETE FROM secrets WHERE key = :key"
 TOUCH_SECRET = "UPDATE secrets SET accessed_day = :day WHERE key = :key"
-DROP_TERMS = "DELETE FROM terms WHERE secret_key = :key"
+DROP_TERM = "DELETE FROM terms WHERE kind = :kind AND term = :term AND secret_key = :key"
 ADD_TERM = "INSERT INTO terms (kind, term, secret_key) VALUES (:kind, :term, :key)"
 
 VERSION = f"SELECT {_VERSION} FROM versions WHERE secret_key = :key AND id = :id"

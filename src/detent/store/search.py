@@ -35,13 +35,19 @@ _COLUMNS = {
 Run = Callable[[str, Mapping[str, Any]], Any]
 
 
-def keep_terms(run: Run, secret: Secret) -> None:
-    """Write a secret's terms in the place of those it had."""
-    run(queries.DROP_TERMS, {"key": secret.key})
-    for key, found in terms(secret).items():
-        if key is not Key.NAME:  # a column of its own
-            for term in sorted(found):
-                run(queries.ADD_TERM, {"kind": _KINDS[key], "term": term, "key": secret.key})
+def keep_terms(run: Run, secret: Secret, before: Secret | None = None) -> None:
+    """Write what a secret is found by, as far as it differs from before; None: nothing is written yet.
+
+    What `model.search.terms` gives for a secret is therefore never changed without a migration that writes it anew.
+    """
+    now, had = _kept_terms(secret), set() if before is None else _kept_terms(before)
+    for sql, changed in ((queries.DROP_TERM, had - now), (queries.ADD_TERM, now - had)):
+        for kind, term in sorted(changed):
+            run(sql, {"kind": kind, "term": term, "key": secret.key})
+
+
+def _kept_terms(secret: Secret) -> set[tuple[int, str]]:
+    return {(_KINDS[key], term) for key, found in terms(secret).items() if key in _KINDS for term in found}
 
 
 def listed(run: Run, page: Page) -> list[Secret]:

@@ -120,11 +120,13 @@ class SqlSecrets:
         return added
 
     def save(self, secret: Secret) -> Secret:
-        before = self.keyed(secret.key) if self._tx.writable else None
-        if self._tx.write(queries.SAVE_SECRET, rows.secret_params(secret)).rowcount != 1:
+        before = self.keyed(secret.key)
+        stays = before is not None and (before.accessed, before.deletion) == (secret.accessed, secret.deletion)
+        sql = queries.SAVE_SECRET if stays else queries.SAVE_SECRET_MOVED
+        if self._tx.write(sql, rows.secret_params(secret)).rowcount != 1:
             raise StaleRevision(secret.arn)
         if before is not None and not found_alike(before, secret):
-            search.keep_terms(self._tx.write, secret)
+            search.keep_terms(self._tx.write, secret, before)
         return replace(secret, revision=secret.revision + 1)
 
     def erase(self, key: SecretKey) -> None:
