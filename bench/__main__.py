@@ -1,10 +1,10 @@
-"""`python -m bench [reads|rotations|memory …]`: print the figures; exit code 1 only when something broke."""
+"""`python -m bench [reads|rotations|lists|memory …]`: print the figures; exit code 1 only when something broke."""
 
 import sys
 
-from bench import memory, processes, reads, rotations
+from bench import lists, memory, processes, reads, rotations
 
-PARTS = {"reads": reads.main, "rotations": rotations.main, "memory": memory.main}
+PARTS = {"reads": reads.main, "rotations": rotations.main, "lists": lists.main, "memory": memory.main}
 
 
 def main(wanted: list[str]) -> int:

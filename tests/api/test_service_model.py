@@ -32,8 +32,8 @@ NOT_GIVEN = {
         "CrossAccountReplicas",
     },
 }
-# Limits that have an error of their own, in the service's words (B.1, B.2, A.7), and what is not served yet.
-OWN_ERRORS = {"ClientRequestToken", "SecretString", "SecretBinary", "Filters", "SortBy", "SortOrder"}
+# Limits that have an error of their own, in the service's words (B.1, B.2, A.7).
+OWN_ERRORS = {"ClientRequestToken", "SecretString", "SecretBinary"}
 JSON_KINDS = {
     "string": inspect.StrType,
     "boolean": inspect.BoolType,
@@ -59,17 +59,20 @@ def bare(kind: inspect.Type) -> inspect.Type:
 
 def differences(theirs: Any, ours: inspect.Type, path: str) -> Iterator[str]:
     ours = bare(ours)
-    if not isinstance(ours, JSON_KINDS[theirs.type_name]):
+    if not isinstance(ours, JSON_KINDS[theirs.type_name] | inspect.LiteralType):
         yield f"{path} is {theirs.type_name}, not {type(ours).__name__}"
         return
     limits = {name: theirs.metadata.get(name) for name in ("min", "max", "pattern")}
-    if isinstance(ours, inspect.IntType):
-        found = {"min": ours.ge, "max": ours.le, "pattern": None}
+    limits["enum"] = sorted(theirs.metadata.get("enum", ()))
+    if isinstance(ours, inspect.LiteralType):
+        found = {"enum": sorted(ours.values)}  # msgspec keeps no order
+    elif isinstance(ours, inspect.IntType):
+        found = {"min": ours.ge, "max": ours.le}
     elif isinstance(ours, inspect.StrType):
         pattern = ours.pattern and ours.pattern.removeprefix(r"\A").removesuffix(r"\Z")
         found = {"min": ours.min_length, "max": ours.max_length, "pattern": pattern}
     elif isinstance(ours, inspect.ListType):
-        found = {"min": ours.min_length, "max": ours.max_length, "pattern": None}
+        found = {"min": ours.min_length, "max": ours.max_length}
         yield from differences(theirs.member, ours.item_type, f"{path}[]")
     else:
         found = limits
@@ -79,9 +82,7 @@ def differences(theirs: Any, ours: inspect.Type, path: str) -> Iterator[str]:
                 yield f"{path} has {sorted(set(members) ^ set(theirs.members))} on one side only"
             for name in set(members) & set(theirs.members):
                 yield from differences(theirs.members[name], members[name].type, f"{path}.{name}")
-    if {name: value or None for name, value in limits.items()} != {
-        name: value or None for name, value in found.items()
-    }:
+    if {name: limits[name] or None for name in limits} != {name: found.get(name) or None for name in limits}:
         yield f"{path} has limits {limits}, not {found}"
 
 

@@ -17,6 +17,7 @@ from detent.model.errors import ReadOnlyTransaction, RotationIncomplete, StaleRe
 from detent.model.policy import Principal, StepGrant
 from detent.model.rotation import Attempt, Purpose, Rotation, State, Step, asked_for
 from detent.model.schedule import RotationRules, Window
+from detent.model.search import Place, Sort, place
 from detent.model.secret import AdminLink, RotationSettings, Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
 from detent.store.migrate import migrate
@@ -237,13 +238,14 @@ def test_pages_go_by_creation_then_name_and_hide_what_is_scheduled_for_deletion(
     for name, after in (("z", 0), ("y", 0), ("x", 1), ("gone", 2)):
         added(store, name, created=NOW + timedelta(seconds=after), deletion=NOW if name == "gone" else None)
 
-    def page(after: Page | None, *, with_deleted: bool = False) -> list[str]:
+    def page(after: Place | None, *, with_deleted: bool = False) -> list[str]:
         with store.read() as tx:
-            return [found.name for found in tx.secrets.page(ACCOUNT, REGION, after, 2, with_deleted=with_deleted)]
+            return [one.name for one in tx.secrets.page(Page(ACCOUNT, REGION, 2, after, with_deleted=with_deleted))]
 
+    z = place(a_secret("z"), Sort.CREATED)
     assert page(None) == ["y", "z"]
-    assert page(Page(NOW, "z")) == ["x"]
-    assert page(Page(NOW, "z"), with_deleted=True) == ["x", "gone"]
+    assert page(z) == ["x"]
+    assert page(z, with_deleted=True) == ["x", "gone"]
 
 
 def test_a_rotation_comes_back_as_it_was_kept(store: Store) -> None:
@@ -351,7 +353,7 @@ def test_several_processes_write_without_losing_or_refusing_anything(store: Stor
         assert (writer.returncode, len(said.split())) == (0, 60)
     assert stamp(store) != before
     with store.read() as tx:
-        assert len(tx.secrets.page(ACCOUNT, REGION, None, 1000, with_deleted=True)) == 240
+        assert len(tx.secrets.page(Page(ACCOUNT, REGION, 1000, with_deleted=True))) == 240
 
 
 def test_what_was_acknowledged_survives_kill_9(store: Store, tmp_path: Path) -> None:
@@ -363,7 +365,7 @@ def test_what_was_acknowledged_survives_kill_9(store: Store, tmp_path: Path) -> 
     writer.wait(30)
     writer.stdout.close()
     with store.read() as tx:
-        kept = {found.name for found in tx.secrets.page(ACCOUNT, REGION, None, 200_000, with_deleted=True)}
+        kept = {found.name for found in tx.secrets.page(Page(ACCOUNT, REGION, 200_000, with_deleted=True))}
     assert len(acknowledged) >= 200
     assert set(acknowledged) <= kept
     assert added(store, "after").name == "after"
@@ -417,7 +419,7 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def says_the_same(self) -> None:
         with self.store.read() as tx:
-            found = {one.name: one for one in tx.secrets.page(ACCOUNT, REGION, None, 100, with_deleted=True)}
+            found = {one.name: one for one in tx.secrets.page(Page(ACCOUNT, REGION, 100, with_deleted=True))}
             assert found == self.secrets
             for (name, version), value in self.values.items():
                 sealed = tx.secrets.sealed(found[name].key, VersionId(version))

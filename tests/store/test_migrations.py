@@ -6,9 +6,11 @@ import pytest
 
 from detent.model.rotation import Rotation
 from detent.model.schedule import Window
+from detent.model.search import Filter, Key
 from detent.store import migrate as migrating
+from detent.store import queries
 from detent.store.migrate import migrate, migrations
-from detent.store.protocol import StoreUnusable
+from detent.store.protocol import Page, StoreUnusable
 from detent.store.sqlite import SqliteStore
 from servers.world import SimulatedClock
 
@@ -113,7 +115,7 @@ def test_an_upgrade_that_fails_midway_leaves_the_earlier_schema(
     old_store(path, 1)
     steps = {**migrations(), 2: "CREATE TABLE half (x); CREATE TABLE half (x);"}
     monkeypatch.setattr(migrating, "migrations", lambda: steps)
-    with pytest.raises(StoreUnusable, match="from schema 1 to 2"):
+    with pytest.raises(StoreUnusable, match=f"from schema 1 to {NEWEST}"):
         migrate(path)
     assert schema_of(path) == 1
     connection = sqlite3.connect(path)
@@ -122,3 +124,36 @@ def test_an_upgrade_that_fails_midway_leaves_the_earlier_schema(
     monkeypatch.undo()
     shutil.copy(path, tmp_path / "again.sqlite")
     assert migrate(tmp_path / "again.sqlite") == 1
+
+
+def test_secrets_of_an_earlier_schema_are_found_by_their_words_and_tags(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    old_store(path, 1)
+    describe(path)
+    migrate(path)
+    store = SqliteStore(path, SimulatedClock())
+    with store.read() as tx:
+        for key, value in ((Key.DESCRIPTION, "data"), (Key.ALL, "main old"), (Key.TAG_KEY, "te"), (Key.TAG_VALUE, "B")):
+            page = Page("000000000000", "us-east-1", 9, filters=(Filter(key, (value,)),))
+            assert [secret.name for secret in tx.secrets.page(page)] == ["old"]
+    store.close()
+
+
+def describe(path: Path) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("""UPDATE secrets SET description = 'Main database', tags = '{"team":"Blue"}'""")
+    connection.close()
+
+
+def test_an_upgrade_that_cannot_make_the_terms_leaves_the_earlier_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store.sqlite"
+    old_store(path, 1)
+    monkeypatch.setattr(queries, "ADD_TERM", "INSERT INTO nowhere VALUES (:kind, :term, :key)")
+    with pytest.raises(StoreUnusable, match=r"from schema 1 to .*nowhere"):
+        migrate(path)
+    assert schema_of(path) == 1
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'terms'").fetchone() == (0,)
+    connection.close()

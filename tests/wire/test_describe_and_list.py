@@ -142,21 +142,6 @@ def _token_of_versions(client) -> str:
     return token
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [{"Filters": [{"Key": "name", "Values": ["a"]}]}, {"SortBy": "name"}, {"SortOrder": "desc"}],
-    ids=["filters", "sort by", "sort order"],
-)
-def test_filters_and_orders_are_refused_not_ignored(seven, asked) -> None:
-    with refused(
-        (
-            "InvalidParameterException",
-            "Filters, SortBy and SortOrder are not supported by this server yet: list without them.",
-        )
-    ):
-        seven.list_secrets(**asked)
-
-
 def test_many_secrets_made_at_once_are_all_listed_once(client, tmp_path: Path) -> None:
     with running(tmp_path / "data", "--workers", "2") as server:
         client = server.client()

@@ -37,6 +37,10 @@ RULES = {
     "Duration": mostly(["1h", "5h", "24h"], "99h", "h", "٣h"),
 }
 TAG = {"Key": st.text(max_size=3), "Value": st.none() | st.text(max_size=3)}
+FILTER = {
+    "Key": mostly(["description", "name", "tag-key", "tag-value", "primary-region", "owning-service", "all"], "x"),
+    "Values": st.lists(st.from_regex(r"\A!?[a-zA-Z0-9 :_@/+=.!-]{0,8}\Z") | st.text(max_size=3), max_size=3),
+}
 # What a member of this name may plausibly be; any other is a boolean.
 PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "Name": NAMES,
@@ -63,9 +67,9 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "KmsKeyId": st.text(),
     "Type": st.text(),
     "AddReplicaRegions": mostly([None], [], [{"Region": "us-east-1"}]),
-    "Filters": mostly([None, []], [{"Key": "name"}]),
-    "SortBy": mostly([None], "name"),
-    "SortOrder": mostly([None], "desc"),
+    "Filters": st.lists(st.fixed_dictionaries({}, optional=FILTER), max_size=3),
+    "SortBy": mostly(["created-date", "last-accessed-date", "last-changed-date", "name"], "Name"),
+    "SortOrder": mostly(["asc", "desc"], "up"),
 }
 NEEDED = {"SecretId", "Name", "ClientRequestToken", "VersionStage", "Tags", "TagKeys", "RotationLambdaARN"}
 

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from detent.api import replies, shapes
-from detent.service import history, passwords, rotations, secrets, versions
+from detent.service import history, listing, passwords, rotations, secrets, versions
 
 SECRETS_MANAGER, DETENT = "secretsmanager", "detent"  # signing names, and target prefixes too
+_NESTED = {"tags", "rotation_rules", "filters"}
 
 
 class Runs(Enum):
@@ -41,7 +42,9 @@ class Operation:
         named = [(name, shapes.wire_name(name)) for name in self.shape.__struct_fields__]
         shown = tuple((name, wire[:1].lower() + wire[1:]) for name, wire in named if name not in shapes.SENSITIVE)
         object.__setattr__(self, "shown", shown)
-        object.__setattr__(self, "nested", bool({"tags", "rotation_rules"} & set(self.shape.__struct_fields__)))
+        object.__setattr__(
+            self, "nested", bool({"tags", "rotation_rules", "filters"} & set(self.shape.__struct_fields__))
+        )
 
     @property
     def reads_only(self) -> bool:
@@ -63,6 +66,8 @@ class Operation:
 def _plain(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a shape declares
     if name == "tags" and value is not None:
         return {tag.key: tag.value or "" for tag in value}
+    if name == "filters" and value is not None:
+        return [(one.key, one.values) for one in value]
     if isinstance(value, shapes.RotationRules):
         return {name: member for name, member in msgspec.structs.asdict(value).items() if member is not None}
     return value
@@ -114,7 +119,7 @@ _ROWS = (
         replies.versions,
         Runs.ON_THREAD,
     ),
-    Operation(SECRETS_MANAGER, "ListSecrets", shapes.ListSecrets, secrets.list_secrets, replies.listed, Runs.ON_THREAD),
+    Operation(SECRETS_MANAGER, "ListSecrets", shapes.ListSecrets, listing.list_secrets, replies.listed, Runs.ON_THREAD),
     Operation(
         SECRETS_MANAGER, "PutSecretValue", shapes.PutSecretValue, versions.put_secret_value, replies.put, Runs.ON_WRITER
     ),

@@ -1,6 +1,6 @@
 """The wire's shapes: requests with their constraints (API reference B.0), replies as they are sent."""
 
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -38,6 +38,8 @@ RotationToken = Annotated[str, Meta(min_length=36, max_length=256, pattern=r"^[a
 NextToken = Annotated[str, Meta(min_length=1, max_length=4096)]
 MaxResults = Annotated[int, Meta(ge=1, le=100)]
 TagKey = Annotated[str, Meta(min_length=1, max_length=128)]
+
+FilterValue = Annotated[str, Meta(max_length=512, pattern=r"\A^\!?[a-zA-Z0-9 :_@\/\+\=\.\-\!]*$\Z")]
 
 
 class Tag(Request):
@@ -77,6 +79,16 @@ class ReplicaRegion(Request):
 
     region: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^([a-z]+-)+\d+$")] | None = None
     kms_key_id: UpTo2048 | None = None
+
+
+class Filter(Request):
+    """One filter of a list; what is missing has an error of its own (J.3)."""
+
+    key: Literal["description", "name", "tag-key", "tag-value", "primary-region", "owning-service", "all"] | None = None
+    values: Annotated[list[FilterValue], Meta(min_length=1, max_length=10)] | None = None
+
+
+Filters = Annotated[list[Filter], Meta(max_length=10)]
 
 
 class CreateSecret(Request):
@@ -136,9 +148,9 @@ class ListSecrets(Request):
     include_planned_deletion: bool | None = None
     max_results: MaxResults | None = None
     next_token: NextToken | None = None
-    filters: list[dict[str, Any]] | None = None
-    sort_by: str | None = None
-    sort_order: str | None = None
+    filters: Filters | None = None
+    sort_by: Literal["created-date", "last-accessed-date", "last-changed-date", "name"] | None = None
+    sort_order: Literal["asc", "desc"] | None = None
 
 
 class ListSecretVersionIds(Request):

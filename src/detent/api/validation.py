@@ -16,6 +16,7 @@ from detent.api.shapes import SENSITIVE
 
 _JSON_TYPES: dict[type[inspect.Type], tuple[type, ...]] = {
     inspect.StrType: (str,),
+    inspect.LiteralType: (str,),
     inspect.BytesType: (str,),
     inspect.IntType: (int,),
     inspect.BoolType: (bool,),
@@ -56,7 +57,7 @@ def _failures(kind: inspect.Type, raw: Any, path: str, *, sensitive: bool) -> It
         yield from _members(kind, raw, path)
     elif isinstance(kind, inspect.ListType):
         yield from _items(kind, raw, path)
-    elif isinstance(kind, inspect.StrType | inspect.IntType):
+    elif isinstance(kind, inspect.StrType | inspect.IntType | inspect.LiteralType):
         shown = "Value" if sensitive else f"Value '{raw}'"
         for broken in _broken(kind, raw):
             yield f"{shown} at '{path}' failed to satisfy constraint: {broken}"
@@ -80,7 +81,11 @@ def _items(kind: inspect.ListType, raw: list[Any], path: str) -> Iterator[str]:
         yield from _failures(kind.item_type, item, f"{path}.{number}.member", sensitive=False)
 
 
-def _broken(kind: inspect.StrType | inspect.IntType, raw: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+def _broken(kind: inspect.StrType | inspect.IntType | inspect.LiteralType, raw: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    if isinstance(kind, inspect.LiteralType):
+        if raw not in kind.values:
+            yield f"Member must satisfy enum value set: [{', '.join(map(str, kind.values))}]"
+        return
     if isinstance(kind, inspect.StrType):
         yield from _broken_length(kind.min_length, kind.max_length, len(raw))
         if kind.pattern is not None and re.search(kind.pattern, raw) is None:

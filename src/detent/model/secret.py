@@ -96,6 +96,11 @@ class Secret:
         return self.rotation is not None and self.rotation.enabled
 
     @property
+    def primary_region(self) -> str | None:
+        """The region of the secret it is replicated from; None: it is not replicated."""
+        return None
+
+    @property
     def pending_elsewhere(self) -> VersionId | None:
         """The pending version of an incomplete rotation: absent when none, or when pending is the current one."""
         pending = self.labels.get(PENDING)

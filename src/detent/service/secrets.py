@@ -1,4 +1,4 @@
-"""Operations on secrets: make, describe, list, change, delete, restore, tag."""
+"""Operations on secrets: make, describe, change, delete, restore, tag."""
 
 import secrets as randomness
 import string
@@ -13,15 +13,12 @@ from detent.model.secret import Secret, SecretKey, VersionId
 from detent.model.value import SecretValue
 from detent.service.env import Env
 from detent.service.lookup import allow, checked_id, checked_name, find
-from detent.service.paging import Paged, page_start, token_for
 from detent.service.planning import stop_obstructed
 from detent.service.values import checked_token, is_replay, value_of, write_value
 from detent.service.versions import WrittenVersion
-from detent.store.protocol import Page
 
 _SUFFIX_CHARACTERS = string.ascii_letters + string.digits
 _RECOVERY_DAYS = range(7, 31)
-_PAGE = 100  # the reference's default page size is unconfirmed
 
 
 def create_secret(
@@ -117,40 +114,6 @@ def update_secret(
 def describe_secret(env: Env, caller: Principal, *, secret_id: str) -> Secret:
     """Describe a secret, one scheduled for deletion too (B.6)."""
     return find(env, caller, "DescribeSecret", secret_id, deleted=True)
-
-
-def list_secrets(
-    env: Env,
-    caller: Principal,
-    *,
-    include_planned_deletion: bool | None = None,
-    max_results: int | None = None,
-    next_token: str | None = None,
-    **refining: object,
-) -> Paged[Secret]:
-    """List the caller's secrets, oldest first (B.7, J.3). Filters and other orders are refused, not ignored."""
-    if any(refining.values()):
-        raise BadParameter("Filters, SortBy and SortOrder are not supported by this server yet: list without them.")
-    allow(caller, Ask("secretsmanager:ListSecrets", "*", caller.account))
-    bound = f"ListSecrets {caller.account} {env.region} {bool(include_planned_deletion)}"
-    limit = max_results or _PAGE
-    found = env.tx.secrets.page(
-        caller.account,
-        env.region,
-        _page(page_start(env, next_token, bound)),
-        limit + 1,
-        with_deleted=bool(include_planned_deletion),
-    )
-    listed = found[:limit]
-    more = token_for(env, f"{listed[-1].created.isoformat()} {listed[-1].name}", bound) if len(found) > limit else None
-    return Paged(listed, more)
-
-
-def _page(position: str | None) -> Page | None:
-    if position is None:
-        return None
-    created, _, name = position.partition(" ")
-    return Page(datetime.fromisoformat(created), name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from detent.store import queries, rows
 from detent.store.protocol import StoreUnusable
+from detent.store.search import keep_terms
 from detent.store.sqlite import connect
+
+_TERMS = 4  # the schema from which on secrets have terms
 
 
 def migrations() -> Mapping[int, str]:
@@ -95,9 +99,19 @@ def _apply(connection: sqlite3.Connection, path: Path, found: int, steps: Mappin
         _copy(connection, path.with_name(f"{path.stem}.before-schema-{max(steps)}{path.suffix}"))
     statements = "\n".join(steps.values())
     try:
-        connection.executescript(f"BEGIN IMMEDIATE;\n{statements}\nPRAGMA user_version = {max(steps)};\nCOMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE;\n{statements}")
+        if 0 < found < _TERMS <= max(steps):
+            _build_terms(connection)
+        connection.execute(f"PRAGMA user_version = {max(steps)}")
+        connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise StoreUnusable(f"cannot bring the store {path} from schema {found} to {max(steps)}: {error}") from None
+
+
+def _build_terms(connection: sqlite3.Connection) -> None:
+    """Make what secrets are found by, which SQL cannot: at the end, when their rows are as the code reads them."""
+    for row in connection.execute(queries.SECRETS):
+        keep_terms(connection.execute, rows.secret(row))
 
 
 def _copy(connection: sqlite3.Connection, target: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from detent.model.policy import Principal
 from detent.model.rotation import Attempt, Rotation
+from detent.model.search import Filter, Place, Sort
 from detent.model.secret import Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
 
@@ -38,10 +39,16 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where a list goes on: after the secret created at this moment with this name."""
+    """Which secrets a page holds, in which order, and how many at most; `after` None: it is the first."""
 
-    created: datetime
-    name: str
+    account: str
+    region: str
+    limit: int
+    after: Place | None = None
+    filters: tuple[Filter, ...] = ()
+    sort: Sort = Sort.CREATED
+    descending: bool = False
+    with_deleted: bool = False
 
 
 class Secrets(Protocol):
@@ -53,8 +60,8 @@ class Secrets(Protocol):
     def keyed(self, key: SecretKey) -> Secret | None:
         """Find a secret by the store's number for it."""
 
-    def page(self, account: str, region: str, after: Page | None, limit: int, *, with_deleted: bool) -> list[Secret]:
-        """List secrets by creation, then name."""
+    def page(self, page: Page) -> list[Secret]:
+        """List the secrets that match every filter (`model.search`), those behind the place given."""
 
     def add(self, secret: Secret) -> Secret:
         """Keep a new secret; gives it back with its key. The name must be free."""

@@ -9,9 +9,10 @@ from typing import Any, Protocol, TypeVar
 from detent.model.errors import ReadOnlyTransaction, StaleRevision
 from detent.model.ports import Clock
 from detent.model.rotation import Attempt, Purpose, Rotation
+from detent.model.search import found_alike
 from detent.model.secret import Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
-from detent.store import queries, rows
+from detent.store import queries, rows, search
 from detent.store.protocol import AccessKey, Page
 
 
@@ -109,24 +110,23 @@ class SqlSecrets:
         row = self._tx.run(queries.SECRET_KEYED, {"key": key}).fetchone()
         return None if row is None else rows.secret(row)
 
-    def page(self, account: str, region: str, after: Page | None, limit: int, *, with_deleted: bool) -> list[Secret]:
-        params = {
-            "account": account,
-            "region": region,
-            "created_at": rows.to_micros(after.created) if after else -1,
-            "name": after.name if after else "",
-            "with_deleted": with_deleted,
-            "limit": limit,
-        }
-        return [rows.secret(row) for row in self._tx.run(queries.SECRET_PAGE, params).fetchall()]
+    def page(self, page: Page) -> list[Secret]:
+        return search.listed(self._tx.run, page)
 
     def add(self, secret: Secret) -> Secret:
         row = self._tx.write(queries.ADD_SECRET, rows.secret_params(secret)).fetchone()
-        return replace(secret, key=SecretKey(row[0]))
+        added = replace(secret, key=SecretKey(row[0]))
+        search.keep_terms(self._tx.write, added)
+        return added
 
     def save(self, secret: Secret) -> Secret:
-        if self._tx.write(queries.SAVE_SECRET, rows.secret_params(secret)).rowcount != 1:
+        before = self.keyed(secret.key)
+        stays = before is not None and (before.accessed, before.deletion) == (secret.accessed, secret.deletion)
+        sql = queries.SAVE_SECRET if stays else queries.SAVE_SECRET_MOVED
+        if self._tx.write(sql, rows.secret_params(secret)).rowcount != 1:
             raise StaleRevision(secret.arn)
+        if before is not None and not found_alike(before, secret):
+            search.keep_terms(self._tx.write, secret, before)
         return replace(secret, revision=secret.revision + 1)
 
     def erase(self, key: SecretKey) -> None:
