@@ -37,6 +37,26 @@ RULES = {
     "Duration": mostly(["1h", "5h", "24h"], "99h", "h", "٣h"),
 }
 TAG = {"Key": st.text(max_size=3), "Value": st.none() | st.text(max_size=3)}
+ACCOUNTS = mostly(["000000000000", "arn:aws:iam::000000000000:root", "*"], "999999999999", "\ud800", None)
+CONDITIONS = st.dictionaries(
+    mostly(["StringEquals", "ForAnyValue:StringLike", "BoolIfExists"], "Equals"),
+    st.dictionaries(mostly(["aws:SourceArn", "aws:SecureTransport"], "x"), mostly(["x", True, 1], None), max_size=2),
+    max_size=2,
+)
+STATEMENT = {
+    "Effect": mostly(["Allow", "Deny"], "allow"),
+    "Principal": mostly(["*"], {}) | st.fixed_dictionaries({}, optional={"AWS": ACCOUNTS, "Service": st.text()}),
+    "Action": mostly(["*", "secretsmanager:*", ["secretsmanager:GetSecretValue"]], [], "x"),
+    "Resource": mostly(["*", f"{ARN}*"], f"{ARN}b-??????", "x"),
+}
+ODD_ELEMENTS = {"Condition": CONDITIONS, "NotPrincipal": ANY, "NotAction": ANY, "Other": ANY}
+STATEMENTS = st.fixed_dictionaries(STATEMENT, optional={"Sid": st.text()}) | st.fixed_dictionaries(
+    STATEMENT, optional=ODD_ELEMENTS
+)
+DOCUMENTS = st.fixed_dictionaries(
+    {"Statement": STATEMENTS | st.lists(STATEMENTS, min_size=1, max_size=2)},
+    optional={"Version": mostly(["2012-10-17", "2008-10-17"], 1), "Id": st.text()},
+)
 # What a member of this name may plausibly be; any other is a boolean.
 PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "Name": NAMES,
@@ -66,8 +86,19 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "Filters": mostly([None, []], [{"Key": "name"}]),
     "SortBy": mostly([None], "name"),
     "SortOrder": mostly([None], "desc"),
+    "PolicyName": mostly(["default"], "other", "bad name", ""),
+    "ResourcePolicy": DOCUMENTS.map(json.dumps) | ANY.map(json.dumps) | st.text(),
 }
-NEEDED = {"SecretId", "Name", "ClientRequestToken", "VersionStage", "Tags", "TagKeys", "RotationLambdaARN"}
+NEEDED = {
+    "SecretId",
+    "Name",
+    "ClientRequestToken",
+    "VersionStage",
+    "Tags",
+    "TagKeys",
+    "RotationLambdaARN",
+    "ResourcePolicy",
+}
 
 
 @st.composite
