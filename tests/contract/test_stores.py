@@ -234,6 +234,31 @@ def test_erasing_takes_versions_rotations_and_attempts_along(store: Store) -> No
         assert tx.rotations.attempts(rotation.id) == []
 
 
+def test_a_policy_is_kept_by_its_name_replaced_and_removed(store: Store) -> None:
+    key, other = added(store).key, added(store, "b").key
+    text = ' {"d\u00e9j\u00e0": 1}\n'
+    with store.read() as tx:
+        assert tx.policies.find(key, "default") is None
+        assert tx.policies.names(key) == []
+    for name in ("z", "default", "A"):
+        store.write(lambda tx, name=name: tx.policies.put(key, name, name))
+    store.write(lambda tx: tx.policies.put(key, "default", text))
+    with store.read() as tx:
+        assert tx.policies.find(key, "default") == text
+        assert tx.policies.names(key) == ["A", "default", "z"]
+        assert tx.policies.find(other, "default") is None
+        with pytest.raises(ReadOnlyTransaction):
+            tx.policies.put(key, "default", "x")
+    for _ in range(2):
+        store.write(lambda tx: tx.policies.drop(key, "default"))
+    with store.read() as tx:
+        assert tx.policies.find(key, "default") is None
+        assert tx.policies.find(key, "z") == "z"
+    store.write(lambda tx: tx.secrets.erase(key))
+    with store.read() as tx:
+        assert tx.policies.names(key) == []
+
+
 def test_pages_go_by_creation_then_name_and_hide_what_is_scheduled_for_deletion(store: Store) -> None:
     for name, after in (("z", 0), ("y", 0), ("x", 1), ("gone", 2)):
         added(store, name, created=NOW + timedelta(seconds=after), deletion=NOW if name == "gone" else None)
@@ -316,6 +341,14 @@ def test_attempts_are_counted_per_step_in_the_order_they_were_made(store: Store)
         (Step.SET, 1, "no"),
         (Step.SET, 2, None),
     ]
+
+
+def test_an_account_and_a_principal_are_known_by_their_access_keys(store: Store) -> None:
+    user = Principal("1" * 12, "arn:aws:iam::111111111111:user/u", "AKIAU")
+    store.write(lambda tx: tx.access_keys.add(AccessKey(user, SealedValue(b"x", "root"), NOW)))
+    with store.read() as tx:
+        known = [name for name in ("1" * 12, user.arn, "2" * 12, "AKIAU", "") if tx.access_keys.has_principal(name)]
+    assert known == ["1" * 12, user.arn]
 
 
 def test_sessions_end_with_their_secret_or_their_time(store: Store) -> None:

@@ -32,6 +32,7 @@ MISMATCH = (
 )
 UNKNOWN_KEY = ("UnrecognizedClientException", "The security token included in the request is invalid.")
 BAD_PAGE = ("InvalidNextTokenException", "The NextToken is invalid: it belongs to another request, or was changed.")
+SYNTAX_ERROR = ("MalformedPolicyDocumentException", "This resource policy contains a syntax error.")
 INCOMPLETE = (
     "InvalidRequestException",
     "A previous rotation isn't complete. That rotation will be reattempted.",

@@ -10,6 +10,7 @@ import pytest
 from servers.canary import Canary
 from servers.detent import RunningDetent
 from wire.answers import MISMATCH, NOT_FOUND, UNKNOWN_KEY, constraint, new_name, new_token
+from wire.documents import document
 from wire.raw import RawClient, Told, put, raw_client
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:detent-postgres-single-user"
@@ -85,6 +86,11 @@ def test_every_operation_leaves_one_record_with_its_name_and_caller(
         ("UntagResource", {"SecretId": name, "TagKeys": ["k"]}, False),
         ("RotateSecret", {"SecretId": name, "ClientRequestToken": "d" * 32, "RotationLambdaARN": FUNCTION}, False),
         ("CancelRotateSecret", {"SecretId": name}, False),
+        ("PutResourcePolicy", {"SecretId": name, "ResourcePolicy": document()}, False),
+        ("GetResourcePolicy", {"SecretId": name}, True),
+        ("ListResourcePolicies", {"SecretId": name}, True),
+        ("ValidateResourcePolicy", {"SecretId": name, "ResourcePolicy": document()}, True),
+        ("DeleteResourcePolicy", {"SecretId": name}, False),
         ("DeleteSecret", {"SecretId": name}, False),
         ("RestoreSecret", {"SecretId": name}, False),
     ]

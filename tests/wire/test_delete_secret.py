@@ -141,6 +141,8 @@ def scheduled(client, canary: Canary) -> str:
         ("cancel_rotate_secret", {}),
         ("tag_resource", {"Tags": [{"Key": "k", "Value": "v"}]}),
         ("untag_resource", {"TagKeys": ["k"]}),
+        ("get_resource_policy", {}),
+        ("delete_resource_policy", {}),
     ],
 )
 def test_an_operation_on_a_scheduled_secret_is_refused(client, scheduled: str, operation: str, members) -> None:

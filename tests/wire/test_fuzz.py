@@ -41,6 +41,26 @@ FILTER = {
     "Key": mostly(["description", "name", "tag-key", "tag-value", "primary-region", "owning-service", "all"], "x"),
     "Values": st.lists(st.from_regex(r"\A!?[a-zA-Z0-9 :_@/+=.!-]{0,8}\Z") | st.text(max_size=3), max_size=3),
 }
+ACCOUNTS = mostly(["000000000000", "arn:aws:iam::000000000000:root", "*"], "999999999999", "\ud800", None)
+CONDITIONS = st.dictionaries(
+    mostly(["StringEquals", "ForAnyValue:StringLike", "BoolIfExists"], "Equals"),
+    st.dictionaries(mostly(["aws:SourceArn", "aws:SecureTransport"], "x"), mostly(["x", True, 1], None), max_size=2),
+    max_size=2,
+)
+STATEMENT = {
+    "Effect": mostly(["Allow", "Deny"], "allow"),
+    "Principal": mostly(["*"], {}) | st.fixed_dictionaries({}, optional={"AWS": ACCOUNTS, "Service": st.text()}),
+    "Action": mostly(["*", "secretsmanager:*", ["secretsmanager:GetSecretValue"]], [], "x"),
+    "Resource": mostly(["*", f"{ARN}*"], f"{ARN}b-??????", "x"),
+}
+ODD_ELEMENTS = {"Condition": CONDITIONS, "NotPrincipal": ANY, "NotAction": ANY, "Other": ANY}
+STATEMENTS = st.fixed_dictionaries(STATEMENT, optional={"Sid": st.text()}) | st.fixed_dictionaries(
+    STATEMENT, optional=ODD_ELEMENTS
+)
+DOCUMENTS = st.fixed_dictionaries(
+    {"Statement": STATEMENTS | st.lists(STATEMENTS, min_size=1, max_size=2)},
+    optional={"Version": mostly(["2012-10-17", "2008-10-17"], 1), "Id": st.text()},
+)
 # What a member of this name may plausibly be; any other is a boolean.
 PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "Name": NAMES,
@@ -70,8 +90,19 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "Filters": st.lists(st.fixed_dictionaries({}, optional=FILTER), max_size=3),
     "SortBy": mostly(["created-date", "last-accessed-date", "last-changed-date", "name"], "Name"),
     "SortOrder": mostly(["asc", "desc"], "up"),
+    "PolicyName": mostly(["default"], "other", "bad name", ""),
+    "ResourcePolicy": DOCUMENTS.map(json.dumps) | ANY.map(json.dumps) | st.text(),
 }
-NEEDED = {"SecretId", "Name", "ClientRequestToken", "VersionStage", "Tags", "TagKeys", "RotationLambdaARN"}
+NEEDED = {
+    "SecretId",
+    "Name",
+    "ClientRequestToken",
+    "VersionStage",
+    "Tags",
+    "TagKeys",
+    "RotationLambdaARN",
+    "ResourcePolicy",
+}
 
 
 @st.composite

@@ -129,6 +129,11 @@ FORBIDDEN: list[tuple[str, dict[str, Any]]] = [
     ("CancelRotateSecret", {}),
     ("TagResource", {"Tags": [{"Key": "k", "Value": "v"}]}),
     ("UntagResource", {"TagKeys": ["k"]}),
+    ("PutResourcePolicy", {"ResourcePolicy": "{}"}),
+    ("GetResourcePolicy", {}),
+    ("DeleteResourcePolicy", {}),
+    ("ListResourcePolicies", {}),
+    ("ValidateResourcePolicy", {"ResourcePolicy": "{}"}),
 ]
 READS = ["DescribeSecret", "GetSecretValue", "ListSecretVersionIds"]
 
@@ -176,6 +181,8 @@ def test_a_step_makes_and_lists_no_secrets(rotating: Rotating) -> None:
     step = rotating.step()
     with refused(not_authorized(STEP, "secretsmanager:ListSecrets", "*")):
         step.list_secrets()
+    with refused(not_authorized(STEP, "secretsmanager:ValidateResourcePolicy", "*")):
+        step.validate_resource_policy(ResourcePolicy="{}")
     with pytest.raises(step.exceptions.ClientError) as caught:
         step.create_secret(Name="by/a/step")
     code, message = caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]

@@ -1,5 +1,6 @@
-"""The calls that Terraform makes, in its order and with its tokens (K). Its GetResourcePolicy comes with policies."""
+"""The calls that Terraform makes, in its order and with its tokens (K)."""
 
+import json
 import time
 from typing import Any
 
@@ -42,6 +43,7 @@ def test_a_secret_lives_from_apply_to_destroy(raw: RawClient, client, canary: Ca
     assert set(made) == {"ARN", "Name"}
     described = done(raw, "DescribeSecret", SecretId=made["ARN"])
     assert set(described) == {"ARN", "Name", "CreatedDate", "LastChangedDate"}
+    assert "ResourcePolicy" not in done(raw, "GetResourcePolicy", SecretId=made["ARN"])
 
     first = token(1)
     assert len(first) == 36
@@ -81,6 +83,27 @@ def test_a_secret_lives_from_apply_to_destroy(raw: RawClient, client, canary: Ca
 
     done(raw, "DeleteSecret", SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
     assert raw.call("DescribeSecret", {"SecretId": made["ARN"]}).error == NOT_FOUND
+
+
+def test_a_policy_is_applied_read_and_destroyed(raw: RawClient) -> None:
+    arn = done(raw, "CreateSecret", Name=new_name(), ClientRequestToken=token(0))["ARN"]
+    statement = {
+        "Sid": "EnableAnotherAWSAccountToReadTheSecret",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::000000000000:root"},
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": "*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    put = done(raw, "PutResourcePolicy", SecretId=arn, ResourcePolicy=policy, BlockPublicPolicy=True)
+    assert put["ARN"] == arn
+    assert done(raw, "GetResourcePolicy", SecretId=arn)["ResourcePolicy"] == policy
+    stranger = policy.replace("000000000000", "999999999999")
+    code, message = raw.call("PutResourcePolicy", {"SecretId": arn, "ResourcePolicy": stranger}).error
+    assert code == "MalformedPolicyDocumentException"
+    assert "This resource policy contains an unsupported principal" in message  # on which Terraform tries again
+    done(raw, "DeleteResourcePolicy", SecretId=arn)
+    assert "ResourcePolicy" not in done(raw, "GetResourcePolicy", SecretId=arn)
 
 
 def test_a_rotation_is_turned_on_and_off(raw: RawClient, unreachable: str) -> None:

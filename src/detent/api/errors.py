@@ -13,6 +13,8 @@ CODES: dict[type[errors.DetentError], str] = {
     errors.FailedConstraint: "ValidationException",
     errors.CannotOpen: "DecryptionFailure",
     errors.BadPage: "InvalidNextTokenException",
+    errors.MalformedPolicy: "MalformedPolicyDocumentException",
+    errors.PublicPolicy: "PublicPolicyException",
 }
 INTERNAL = "InternalServiceError"
 INTERNAL_MESSAGE = "An error occurred on the server side. The server's log has the details under this request id."

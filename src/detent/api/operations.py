@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from detent.api import replies, shapes
-from detent.service import history, listing, passwords, rotations, secrets, versions
+from detent.service import history, listing, passwords, policies, rotations, secrets, versions
 
 SECRETS_MANAGER, DETENT = "secretsmanager", "detent"  # signing names, and target prefixes too
 _NESTED = {"tags", "rotation_rules", "filters"}
@@ -90,6 +90,14 @@ _ROWS = (
         SECRETS_MANAGER, "CreateSecret", shapes.CreateSecret, secrets.create_secret, replies.written, Runs.ON_WRITER
     ),
     Operation(
+        SECRETS_MANAGER,
+        "DeleteResourcePolicy",
+        shapes.PolicyNamed,
+        policies.delete_resource_policy,
+        replies.policy_named,
+        Runs.ON_WRITER,
+    ),
+    Operation(
         SECRETS_MANAGER, "DeleteSecret", shapes.DeleteSecret, secrets.delete_secret, replies.deleted, Runs.ON_WRITER
     ),
     Operation(
@@ -105,10 +113,26 @@ _ROWS = (
     ),
     Operation(
         SECRETS_MANAGER,
+        "GetResourcePolicy",
+        shapes.PolicyNamed,
+        policies.get_resource_policy,
+        replies.policy,
+        Runs.ON_LOOP,
+    ),
+    Operation(
+        SECRETS_MANAGER,
         "GetSecretValue",
         shapes.GetSecretValue,
         versions.get_secret_value,
         replies.secret_value,
+        Runs.ON_LOOP,
+    ),
+    Operation(
+        SECRETS_MANAGER,
+        "ListResourcePolicies",
+        shapes.ListResourcePolicies,
+        policies.list_resource_policies,
+        replies.policies,
         Runs.ON_LOOP,
     ),
     Operation(
@@ -120,6 +144,14 @@ _ROWS = (
         Runs.ON_THREAD,
     ),
     Operation(SECRETS_MANAGER, "ListSecrets", shapes.ListSecrets, listing.list_secrets, replies.listed, Runs.ON_THREAD),
+    Operation(
+        SECRETS_MANAGER,
+        "PutResourcePolicy",
+        shapes.PutResourcePolicy,
+        policies.put_resource_policy,
+        replies.policy_named,
+        Runs.ON_WRITER,
+    ),
     Operation(
         SECRETS_MANAGER, "PutSecretValue", shapes.PutSecretValue, versions.put_secret_value, replies.put, Runs.ON_WRITER
     ),
@@ -141,6 +173,14 @@ _ROWS = (
         versions.update_secret_version_stage,
         replies.named,
         Runs.ON_WRITER,
+    ),
+    Operation(
+        SECRETS_MANAGER,
+        "ValidateResourcePolicy",
+        shapes.ValidateResourcePolicy,
+        policies.validate_resource_policy,
+        replies.policy_validation,
+        Runs.ON_THREAD,
     ),
     Operation(
         DETENT, "DescribeRotation", shapes.DescribeRotation, history.describe_rotation, replies.rotation, Runs.ON_LOOP

@@ -9,8 +9,10 @@ from detent.model.secret import Secret, Version
 from detent.model.value import SecretValue
 from detent.service.history import SecretRotation
 from detent.service.paging import Paged
+from detent.service.policies import NamedPolicy
 from detent.service.secrets import Deleted
 from detent.service.versions import ListedVersions, ReadValue, WrittenVersion
+from detent.service.vetting import Failure
 
 
 def seconds(moment: datetime) -> float:
@@ -137,6 +139,32 @@ def deleted(gone: Deleted) -> shapes.DeleteSecretReply:
 def random_password(password: SecretValue) -> shapes.RandomPasswordReply:
     """Answer GetRandomPassword."""
     return shapes.RandomPasswordReply(random_password=str(password.reveal()))
+
+
+def policy_named(found: NamedPolicy) -> shapes.PolicyNamedReply:
+    """Answer with the secret and its policy's name."""
+    return shapes.PolicyNamedReply(arn=found.secret.arn, name=found.secret.name, policy_name=found.name)
+
+
+def policy(found: NamedPolicy) -> shapes.PolicyReply:
+    """Answer GetResourcePolicy."""
+    return shapes.PolicyReply(
+        arn=found.secret.arn, name=found.secret.name, policy_name=found.name, resource_policy=found.document
+    )
+
+
+def policies(page: Paged[str]) -> shapes.ListPoliciesReply:
+    """Answer ListResourcePolicies."""
+    entries = [shapes.PolicyEntry(policy_name=name) for name in page.items]
+    return shapes.ListPoliciesReply(resource_policies=entries, next_token=page.next_token)
+
+
+def policy_validation(failures: list[Failure]) -> shapes.PolicyValidationReply:
+    """Answer ValidateResourcePolicy."""
+    told = [
+        shapes.PolicyFailureReply(check_name=failure.check, error_message=str(failure.error)) for failure in failures
+    ]
+    return shapes.PolicyValidationReply(policy_validation_passed=not told, validation_errors=told)
 
 
 def rotation(found: SecretRotation) -> shapes.RotationReply:

@@ -37,6 +37,8 @@ TypeName = Annotated[str, Meta(max_length=256)]
 RotationToken = Annotated[str, Meta(min_length=36, max_length=256, pattern=r"^[a-zA-Z0-9\-]+$")]
 NextToken = Annotated[str, Meta(min_length=1, max_length=4096)]
 MaxResults = Annotated[int, Meta(ge=1, le=100)]
+PolicyName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[0-9A-Za-z\-\_]+\Z")]
+ResourcePolicy = Annotated[str, Meta(min_length=1, max_length=20480)]
 TagKey = Annotated[str, Meta(min_length=1, max_length=128)]
 
 FilterValue = Annotated[str, Meta(max_length=512, pattern=r"\A^\!?[a-zA-Z0-9 :_@\/\+\=\.\-\!]*$\Z")]
@@ -216,6 +218,37 @@ class UntagResource(Request):
     tag_keys: list[TagKey]
 
 
+class PolicyNamed(Request):
+    """B.16: a request with nothing but the secret and its policy's name."""
+
+    secret_id: SecretId
+    policy_name: PolicyName | None = None
+
+
+class PutResourcePolicy(Request):
+    """B.16."""
+
+    secret_id: SecretId
+    resource_policy: ResourcePolicy
+    policy_name: PolicyName | None = None
+    block_public_policy: bool | None = None
+
+
+class ValidateResourcePolicy(Request):
+    """B.16."""
+
+    resource_policy: ResourcePolicy
+    secret_id: SecretId | None = None
+
+
+class ListResourcePolicies(Request):
+    """B.19."""
+
+    secret_id: SecretId
+    max_results: MaxResults | None = None
+    next_token: NextToken | None = None
+
+
 class ListRotations(Request):
     """Detent's own: the rotations of one secret, or of all."""
 
@@ -312,6 +345,47 @@ class RandomPasswordReply(Reply):
     """B.15."""
 
     random_password: str
+
+
+class PolicyNamedReply(Reply):
+    """B.16: the secret and its policy's name."""
+
+    arn: str
+    name: str
+    policy_name: str
+
+
+class PolicyReply(PolicyNamedReply):
+    """B.16: a policy's text as well, if there is one."""
+
+    resource_policy: str | None = None
+
+
+class PolicyFailureReply(Reply):
+    """One thing that is wrong with a policy."""
+
+    check_name: str
+    error_message: str
+
+
+class PolicyValidationReply(Reply):
+    """B.16."""
+
+    policy_validation_passed: bool
+    validation_errors: list[PolicyFailureReply]
+
+
+class PolicyEntry(Reply):
+    """An entry of B.19's list."""
+
+    policy_name: str
+
+
+class ListPoliciesReply(Reply):
+    """B.19."""
+
+    resource_policies: list[PolicyEntry]
+    next_token: str | None = None
 
 
 class AttemptReply(Reply):

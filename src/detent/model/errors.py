@@ -51,6 +51,14 @@ class BadPage(DetentError):
     """The NextToken is invalid: it belongs to another request, or was changed."""
 
 
+class MalformedPolicy(DetentError):
+    """This resource policy contains a syntax error."""
+
+
+class PublicPolicy(DetentError):
+    """You can't attach a resource-based policy that allows broad access to the secret."""
+
+
 class SecretNotFound(NotFound):
     """Secrets Manager can't find the specified secret."""
 
@@ -83,6 +91,22 @@ class RotationIncomplete(BadState):
     """A previous rotation isn't complete. That rotation will be reattempted."""
 
     keeps_changes = True  # the refusal itself makes the old rotation due again (D.3)
+
+
+class PolicyNotFound(NotFound):
+    """Secrets Manager can't find the specified resource policy."""  # the reference has no wording: a Choice
+
+
+class UnsupportedPrincipal(MalformedPolicy):
+    """This resource policy contains an unsupported principal."""
+
+
+class UnsupportedServicePrincipal(MalformedPolicy):
+    """This resource policy contains an unsupported service principal."""
+
+
+class LocksOut(MalformedPolicy):
+    """Your requested changes will not allow you to manage this secret in the future."""  # its kind is a Choice (G.1)
 
 
 class TokenInUse(Exists):

@@ -148,11 +148,30 @@ class AccessKeys(Protocol):
     def add(self, key: AccessKey) -> None:
         """Keep a new key."""
 
+    def has_principal(self, name: str) -> bool:
+        """Say whether any key belongs to the account with this number, or to the principal with this ARN."""
+
     def of_rotation_token(self, token_hash: bytes) -> AccessKey | None:
         """Find the step session that was issued with this rotation token."""
 
     def drop_sessions(self, secret_arn: str, expired: datetime) -> None:
         """Remove every step session of a secret, and all that expired before the moment."""
+
+
+class Policies(Protocol):
+    """Resource policies: each a document as it was given, under its secret and its name. They go with their secret."""
+
+    def find(self, key: SecretKey, name: str) -> str | None:
+        """Find a secret's document of this name."""
+
+    def names(self, key: SecretKey) -> list[str]:
+        """List the names under which a secret has documents, sorted."""
+
+    def put(self, key: SecretKey, name: str, document: str) -> None:
+        """Keep a document, in the place of the one there."""
+
+    def drop(self, key: SecretKey, name: str) -> None:
+        """Remove a document; absent already is fine."""
 
 
 class Tx(Protocol):
@@ -176,6 +195,10 @@ class Tx(Protocol):
     @property
     def access_keys(self) -> AccessKeys:
         """Access keys."""
+
+    @property
+    def policies(self) -> Policies:
+        """Resource policies."""
 
     def fact(self, name: str) -> bytes | None:
         """Read a fact about this store itself."""

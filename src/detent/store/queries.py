@@ -125,4 +125,13 @@ ADD_ACCESS_KEY = (
     " VALUES (:id, :account, :principal_arn, :keyset_id, :ciphertext, :created_at, :expires_at, :session_token_hash,"
     " :rotation_token_hash, :grant_secret, :grant_token, :grant_admin)"
 )
+ACCESS_KEY_OF_PRINCIPAL = "SELECT 1 FROM access_keys WHERE account = :name OR principal_arn = :name LIMIT 1"
 DROP_SESSIONS = "DELETE FROM access_keys WHERE grant_secret = :secret OR expires_at < :expired"
+
+POLICY = "SELECT document FROM policies WHERE secret_key = :key AND name = :name"
+POLICY_NAMES = "SELECT name FROM policies WHERE secret_key = :key ORDER BY name"
+PUT_POLICY = (
+    "INSERT INTO policies (secret_key, name, document) VALUES (:key, :name, :document)"
+    " ON CONFLICT (secret_key, name) DO UPDATE SET document = excluded.document"
+)
+DROP_POLICY = "DELETE FROM policies WHERE secret_key = :key AND name = :name"

@@ -13,6 +13,7 @@ from detent.model.search import found_alike
 from detent.model.secret import Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
 from detent.store import queries, rows, search
+from detent.store.policies import SqlPolicies
 from detent.store.protocol import AccessKey, Page
 
 
@@ -41,7 +42,7 @@ class SqlTx:
     """A transaction; `writable` False makes every write raise ReadOnlyTransaction."""
 
     def __init__(self, run: Run, clock: Clock, *, writable: bool) -> None:
-        """Join the three tables' verbs to one way of running statements."""
+        """Join the tables' verbs to one way of running statements."""
         self.clock = clock
         self.writable = writable
         self.stamp: object = None
@@ -51,6 +52,7 @@ class SqlTx:
         self.secrets = SqlSecrets(self)
         self.rotations = SqlRotations(self)
         self.access_keys = SqlAccessKeys(self)
+        self.policies = SqlPolicies(self)
 
     def run(self, sql: str, params: Mapping[str, Any]) -> Result:
         """Run a statement."""
@@ -245,6 +247,9 @@ class SqlAccessKeys:
 
     def add(self, key: AccessKey) -> None:
         self._tx.write(queries.ADD_ACCESS_KEY, rows.access_key_params(key))
+
+    def has_principal(self, name: str) -> bool:
+        return self._tx.run(queries.ACCESS_KEY_OF_PRINCIPAL, {"name": name}).fetchone() is not None
 
     def of_rotation_token(self, token_hash: bytes) -> AccessKey | None:
         row = self._tx.run(queries.ACCESS_KEY_OF_ROTATION_TOKEN, {"hash": token_hash}).fetchone()

@@ -1,0 +1,46 @@
+"""The verbs of resource policies, in SQL."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from detent.model.secret import SecretKey
+from detent.store import queries
+
+T = TypeVar("T")
+
+
+class Statements(Protocol):
+    """What these verbs need of the transaction they work in."""
+
+    def run(self, sql: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a driver's result
+        """Run a statement."""
+
+    def write(self, sql: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a driver's result
+        """Run a statement that changes something."""
+
+    def remembered(self, kind: Callable[[Any], T], sql: str, *values: object) -> T | None:
+        """Give a row as `kind` makes it, perhaps from the rows kept."""
+
+
+class SqlPolicies:
+    """`protocol.Policies` in SQL."""
+
+    def __init__(self, tx: Statements) -> None:
+        """Work within this transaction."""
+        self._tx = tx
+
+    def find(self, key: SecretKey, name: str) -> str | None:
+        return self._tx.remembered(_document, queries.POLICY, key, name)
+
+    def names(self, key: SecretKey) -> list[str]:
+        return [row[0] for row in self._tx.run(queries.POLICY_NAMES, {"key": key}).fetchall()]
+
+    def put(self, key: SecretKey, name: str, document: str) -> None:
+        self._tx.write(queries.PUT_POLICY, {"key": key, "name": name, "document": document})
+
+    def drop(self, key: SecretKey, name: str) -> None:
+        self._tx.write(queries.DROP_POLICY, {"key": key, "name": name})
+
+
+def _document(row: Any) -> str:  # noqa: ANN401 - a driver's row
+    return str(row[0])
