@@ -18,7 +18,7 @@ from detent.model.secret import Secret, VersionId
 from detent.rotation.invoker import Function, InProcess
 from detent.rotation.runner import Runner
 from detent.rotation.scheduler import Scheduler
-from detent.service import access, scrubbing
+from detent.service import access, following, scrubbing
 from detent.service.env import Server
 from detent.store.protocol import Store, Tx
 from detent.store.sqlite import SqliteStore
@@ -59,7 +59,7 @@ class House:
         self.settings = settings
         self.folder = Folder(settings.data)
         self.clock = clock or SystemClock()
-        self.store = SqliteStore(self.folder.store, self.clock, committed)
+        self.store = SqliteStore(self.folder.store, self.clock, committed, self._settle)
         self.audit = AuditTrail(self.folder.audit)
         self.functions = InProcess(functions, settings.all_regions, self.client, self.clock)
         self.server = Server(
@@ -72,6 +72,9 @@ class House:
             settings.all_regions,
             timedelta(seconds=settings.jitter_seconds),
         )
+
+    def _settle(self, tx: Tx) -> None:
+        following.settle(self.server, tx)
 
     def app(self) -> tuple[App, Turn]:
         """Give the ASGI callable, and the turns at whose ends its HTTP server must write."""

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import NewType
 
+from detent.model.arn import secret_parts
 from detent.model.errors import BadParameter, LimitExceeded
+from detent.model.replication import PrimaryLink, Replica
 from detent.model.schedule import RotationRules, Window
 
 SecretKey = NewType("SecretKey", int)  # the store's own number for a secret: never reused, never shown
@@ -54,15 +56,24 @@ class AdminLink:
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalRotation:
+    """What AWS needs to rotate a managed external secret; kept and shown here (D.11)."""
+
+    role: str | None = None  # ARN
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RotationSettings:
     """How a secret rotates. Kept, for display, after rotation is cancelled."""
 
-    function: str
+    function: str | None  # None: a managed external secret, for which nothing here can do the steps
     rules: RotationRules | None = None
     enabled: bool = True
     admin: AdminLink | None = None
     rotated: datetime | None = None  # end of the last successful rotation
     next_window: Window | None = None
+    external: ExternalRotation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,8 @@ class Secret:
     accessed: date | None = None
     deletion: datetime | None = None  # end of the recovery window, once scheduled for deletion
     rotation: RotationSettings | None = None  # None: never configured
+    replicas: tuple[Replica, ...] = ()  # not empty: it is their primary
+    primary: PrimaryLink | None = None  # not None: it is a replica
     revision: int = 0
 
     def labels_of(self, version_id: VersionId) -> list[StagingLabel]:
@@ -97,8 +110,11 @@ class Secret:
 
     @property
     def primary_region(self) -> str | None:
-        """The region of the secret it is replicated from; None: it is not replicated."""
-        return None
+        """The region of its primary, which may be itself; None: there is no other region with a replica of it."""
+        if self.primary is not None:
+            parts = secret_parts(self.primary.arn)
+            return parts.region if parts is not None and parts.region != self.region else None
+        return self.region if any(replica.place.region != self.region for replica in self.replicas) else None
 
     @property
     def pending_elsewhere(self) -> VersionId | None:

@@ -1,6 +1,6 @@
 """What a service function is given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ class Server:
     region: str  # where a call belongs whose signature has not been read yet
     regions: frozenset[str]  # namespaces: a secret lives in one, its replicas in others
     jitter: timedelta  # how far scheduled rotations are spread after a window opens; zero: not at all
+    keysets: dict[str, Keyset] = field(default_factory=dict, repr=False)  # customers', once opened
 
     def env(self, tx: Tx, region: str) -> "Env":
         """Surround one call in a region."""

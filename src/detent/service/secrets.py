@@ -4,16 +4,22 @@ import secrets as randomness
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from detent.model.arn import secret_arn
-from detent.model.errors import BadParameter, BadState, Exists, SecretNotFound
+from detent.model.errors import BadParameter, BadState, Exists, OnReplica, SecretNotFound
 from detent.model.policy import Ask, Principal
 from detent.model.secret import Secret, SecretKey, VersionId
 from detent.model.value import SecretValue
+from detent.service import keysets
+from detent.service.cross_account import checked_primary
 from detent.service.env import Env
+from detent.service.following import copy_of
 from detent.service.lookup import allow, checked_id, checked_name, find
 from detent.service.planning import stop_obstructed
+from detent.service.replication import WantedRegion, replica_rekeyed, replicated, require_no_replicas
+from detent.service.sealing import resealed
 from detent.service.values import checked_token, is_replay, value_of, write_value
 from detent.service.versions import WrittenVersion
 
@@ -33,14 +39,18 @@ def create_secret(
     secret_binary: bytes | None = None,
     tags: Mapping[str, str] | None = None,
     type: str | None = None,  # noqa: A002 - AWS's name for the member
-    add_replica_regions: list[str] | None = None,
+    add_replica_regions: list[WantedRegion] | None = None,
+    force_overwrite_replica_secret: bool | None = None,
+    cross_account_primary_arn: str | None = None,
 ) -> WrittenVersion:
     """Make a secret, with its first version when a value is given (B.1)."""
     checked_name(name)
-    if add_replica_regions:  # this server has one region: whichever is named is not one it can replicate to
-        raise BadParameter("Invalid replica region.")
     value = value_of(secret_string, secret_binary)
     token = checked_token(client_request_token) if value is not None or client_request_token is not None else None
+    primary = None
+    if cross_account_primary_arn is not None:
+        excluded = (value, description, add_replica_regions, type)
+        primary = checked_primary(env, caller, cross_account_primary_arn, kms_key_id, excluded)
     arn = _new_arn(env, caller, name)
     allow(caller, Ask("secretsmanager:CreateSecret", arn, caller.account))
     taken = env.tx.secrets.named(caller.account, env.region, name)
@@ -55,13 +65,16 @@ def create_secret(
         created=env.now,
         changed=env.now,
         description=description or None,
-        kms_key_id=kms_key_id or None,
+        kms_key_id=keysets.chosen(env, caller.account, env.region, kms_key_id),
         type=type,
+        primary=primary,
     )
     made = env.tx.secrets.add(new.tagged(tags or {}, env.now))
-    if value is None or token is None:
-        return WrittenVersion(made, None)
-    return WrittenVersion(write_value(env, made, token, value), token)
+    if value is not None and token is not None:
+        made = write_value(env, made, token, value)
+    if add_replica_regions:
+        made = replicated(env, made, add_replica_regions, overwrite=bool(force_overwrite_replica_secret))
+    return WrittenVersion(made, None if value is None else token)
 
 
 def _made_already(env: Env, taken: Secret, token: VersionId | None, value: SecretValue | None) -> WrittenVersion:
@@ -96,11 +109,14 @@ def update_secret(
     value = value_of(secret_string, secret_binary)
     checked_id(secret_id)
     token = checked_token(client_request_token) if value is not None else None
-    secret = find(env, caller, "UpdateSecret", secret_id, version=token)
+    secret = find(env, caller, "UpdateSecret", secret_id, version=token, on_replica=True)
+    if secret.primary is not None:
+        if kms_key_id is None or (value, description, type) != (None, None, None):
+            raise OnReplica
+        return WrittenVersion(replica_rekeyed(env, secret, kms_key_id), None)
     changed = replace(
-        secret,
+        secret if kms_key_id is None else resealed(env, secret, kms_key_id),
         description=secret.description if description is None else description or None,
-        kms_key_id=secret.kms_key_id if kms_key_id is None else kms_key_id or None,
         type=secret.type if type is None else type,
     )
     if value is not None and token is not None:
@@ -111,9 +127,18 @@ def update_secret(
     return WrittenVersion(env.tx.secrets.save(replace(changed, changed=env.now)), token)
 
 
-def describe_secret(env: Env, caller: Principal, *, secret_id: str) -> Secret:
+class Described(NamedTuple):
+    """A secret, and on which day each of its replicas was last read, by ARN."""
+
+    secret: Secret
+    read: Mapping[str, date | None]
+
+
+def describe_secret(env: Env, caller: Principal, *, secret_id: str) -> Described:
     """Describe a secret, one scheduled for deletion too (B.6)."""
-    return find(env, caller, "DescribeSecret", secret_id, deleted=True)
+    secret = find(env, caller, "DescribeSecret", secret_id, deleted=True, on_replica=True)
+    copies = (copy_of(env, secret, replica) for replica in secret.replicas)
+    return Described(secret, {copy.arn: copy.accessed for copy in copies if copy is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +168,7 @@ def delete_secret(
     secret = find(env, caller, "DeleteSecret", secret_id, deleted=True)
     if secret.deletion is not None:
         raise BadState("You can't perform this operation on the secret because it was already scheduled for deletion.")
+    require_no_replicas(secret)
     deletion = env.now + timedelta(days=recovery_window_in_days or _RECOVERY_DAYS[-1])
     saved = env.tx.secrets.save(replace(secret, deletion=deletion, changed=env.now))
     stop_obstructed(env, saved)
@@ -157,6 +183,7 @@ def _erase(env: Env, caller: Principal, secret_id: str) -> Deleted:
         arn = secret_id if secret_id.startswith("arn:") else _new_arn(env, caller, secret_id)
         allow(caller, Ask("secretsmanager:DeleteSecret", arn, caller.account))
         return Deleted(arn, secret_id, env.now)
+    require_no_replicas(secret)
     _version_events(env, secret, "StartSecretVersionDelete")
     _version_events(env, secret, "EndSecretVersionDelete")
     env.tx.secrets.erase(secret.key)

@@ -1,9 +1,9 @@
 """Storing a version's value: idempotent by its version id, sealed, labelled, and minding the rotation under way."""
 
-from detent.crypto.keyset import version_context
 from detent.model.errors import BadParameter, BadState, FailedConstraint, TokenInUse
 from detent.model.secret import CURRENT, Secret, StagingLabel, Version, VersionId
 from detent.model.value import SecretValue
+from detent.service import sealing
 from detent.service.env import Env
 from detent.service.planning import stop_obstructed
 
@@ -44,7 +44,7 @@ def is_replay(env: Env, secret: Secret, token: VersionId, value: SecretValue) ->
     sealed = env.tx.secrets.sealed(secret.key, token)
     if sealed is None:
         return False
-    if env.server.keyset.open(sealed, version_context(secret.arn, token)).reveal() != value.reveal():
+    if sealing.opened(env, secret, token, sealed).reveal() != value.reveal():
         raise TokenInUse(token, secret.arn)
     return True
 
@@ -62,5 +62,5 @@ def write_value(
 
 def store_version(env: Env, secret: Secret, version_id: VersionId, value: SecretValue) -> None:
     """Seal a value into a version, new or empty."""
-    sealed = env.server.keyset.seal(value, version_context(secret.arn, version_id))
+    sealed = sealing.sealed(env, secret, version_id, value)
     env.tx.secrets.put_version(secret.key, Version(version_id, env.now, sealed.keyset_id), sealed)

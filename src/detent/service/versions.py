@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from detent.crypto.keyset import version_context
 from detent.model.errors import (
     BadParameter,
     BadState,
@@ -15,6 +14,7 @@ from detent.model.errors import (
 from detent.model.policy import Principal
 from detent.model.secret import CURRENT, Secret, StagingLabel, Version, VersionId
 from detent.model.value import SecretValue
+from detent.service import sealing
 from detent.service.env import Env
 from detent.service.lookup import checked_id, find
 from detent.service.paging import Paged, page_start, token_for
@@ -47,7 +47,7 @@ def get_secret_value(
     version_stage: str | None = None,
 ) -> ReadValue:
     """Open one version, by default the current one (B.3). The first read of a UTC day is noted (C.8)."""
-    secret = find(env, caller, "GetSecretValue", secret_id)
+    secret = find(env, caller, "GetSecretValue", secret_id, on_replica=True)
     chosen = _chosen(secret, version_id, version_stage)
     version = env.tx.secrets.version(secret.key, chosen)
     sealed = env.tx.secrets.sealed(secret.key, chosen)
@@ -61,7 +61,7 @@ def get_secret_value(
         raise LabelNotOnVersion
     if sealed is None:  # an empty placeholder: which wording is a Choice of the reference
         raise VersionNotFound(chosen) if version_id is not None else LabelNotFound(version_stage or CURRENT)
-    value = env.server.keyset.open(sealed, version_context(secret.arn, chosen))
+    value = sealing.opened(env, secret, chosen, sealed)
     today = env.now.date()
     if version.accessed != today or secret.accessed != today:
         env.tx.secrets.touch(secret, chosen, today)
@@ -128,7 +128,7 @@ def list_secret_version_ids(
     include_deprecated: bool | None = None,
 ) -> ListedVersions:
     """List versions, by default those with labels; works on a secret scheduled for deletion (B.8)."""
-    secret = find(env, caller, "ListSecretVersionIds", secret_id, deleted=True)
+    secret = find(env, caller, "ListSecretVersionIds", secret_id, deleted=True, on_replica=True)
     listed = [
         version for version in env.tx.secrets.versions(secret.key) if include_deprecated or secret.labels_of(version.id)
     ]

@@ -13,6 +13,7 @@ from detent.model.search import found_alike
 from detent.model.secret import Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
 from detent.store import queries, rows, search
+from detent.store.keysets import SqlKeysets
 from detent.store.policies import SqlPolicies
 from detent.store.protocol import AccessKey, Page
 
@@ -33,7 +34,7 @@ class Result(Protocol):
 
 T = TypeVar("T")
 _MAX_KEPT = 4096  # rows, sealed as they lie in the store
-_SECRET_COLUMNS = 16  # how many columns `queries._SECRET` has
+_SECRET_COLUMNS = 18  # how many columns `queries._SECRET` has
 
 Run = Callable[[str, Mapping[str, Any]], Result]
 
@@ -50,6 +51,7 @@ class SqlTx:
         self._run = run
         self._kept: dict[tuple[object, ...], Any] = {}
         self.secrets = SqlSecrets(self)
+        self.keysets = SqlKeysets(self)
         self.rotations = SqlRotations(self)
         self.access_keys = SqlAccessKeys(self)
         self.policies = SqlPolicies(self)
@@ -88,6 +90,12 @@ class SqlTx:
             raise ReadOnlyTransaction
         return self.run(sql, params)
 
+    def changed(self) -> list[Secret]:
+        """Give every secret that was saved, or a version of which changed, as it is now; then forget them."""
+        touched, self.secrets.touched = self.secrets.touched, {}
+        found = [known or self.secrets.keyed(key) for key, known in touched.items()]
+        return [secret for secret in found if secret is not None]
+
     def fact(self, name: str) -> bytes | None:
         """Read a fact about this store itself."""
         row = self.run(queries.FACT, {"name": name}).fetchone()
@@ -104,6 +112,7 @@ class SqlSecrets:
     def __init__(self, tx: SqlTx) -> None:
         """Work within this transaction."""
         self._tx = tx
+        self.touched: dict[SecretKey, Secret | None] = {}  # since `SqlTx.changed`; None: to be read again
 
     def named(self, account: str, region: str, name: str) -> Secret | None:
         return self._tx.remembered(rows.secret, queries.SECRET_NAMED, account, region, name)
@@ -119,6 +128,7 @@ class SqlSecrets:
         row = self._tx.write(queries.ADD_SECRET, rows.secret_params(secret)).fetchone()
         added = replace(secret, key=SecretKey(row[0]))
         search.keep_terms(self._tx.write, added)
+        self.touched[added.key] = added
         return added
 
     def save(self, secret: Secret) -> Secret:
@@ -129,9 +139,11 @@ class SqlSecrets:
             raise StaleRevision(secret.arn)
         if before is not None and not found_alike(before, secret):
             search.keep_terms(self._tx.write, secret, before)
-        return replace(secret, revision=secret.revision + 1)
+        saved = self.touched[secret.key] = replace(secret, revision=secret.revision + 1)
+        return saved
 
     def erase(self, key: SecretKey) -> None:
+        self.touched.pop(key, None)
         self._tx.write(queries.ERASE_SECRET, {"key": key})
 
     def version(self, key: SecretKey, version_id: VersionId) -> Version | None:
@@ -144,10 +156,16 @@ class SqlSecrets:
         return self._tx.remembered(rows.sealed, queries.SEALED, key, version_id)
 
     def put_version(self, key: SecretKey, version: Version, sealed: SealedValue | None) -> None:
+        self.touched.setdefault(key)
         self._tx.write(queries.PUT_VERSION, {"key": key, **rows.version_params(version, sealed)})
 
     def drop_version(self, key: SecretKey, version_id: VersionId) -> None:
+        self.touched.setdefault(key)
         self._tx.write(queries.DROP_VERSION, {"key": key, "id": version_id})
+
+    def reseal(self, key: SecretKey, version_id: VersionId, sealed: SealedValue) -> None:
+        params = {"key": key, "id": version_id, "keyset_id": sealed.keyset_id, "ciphertext": sealed.ciphertext}
+        self._tx.write(queries.RESEAL_VERSION, params)
 
     def touch(self, secret: Secret, version_id: VersionId, day: date) -> None:
         params = {"key": secret.key, "id": version_id, "day": day.toordinal()}
