@@ -13,6 +13,7 @@ from detent.crypto.keyset import Keyset
 from detent.functions.builtin import BUILTIN
 from detent.main.folder import Folder, SystemClock
 from detent.main.settings import Settings
+from detent.main.sweeper import Sweeper
 from detent.model.ports import Clock, SessionCredentials
 from detent.model.secret import Secret, VersionId
 from detent.rotation.invoker import Function, InProcess
@@ -71,6 +72,7 @@ class House:
             settings.account_id,
             settings.region,
             timedelta(seconds=settings.jitter_seconds),
+            settings.limits,
         )
 
     def app(self) -> tuple[App, Turn]:
@@ -100,6 +102,10 @@ class House:
     def scheduler(self, wait: Callable[[float], None] = time.sleep) -> Scheduler:
         """Give what claims due rotations; `wait` sleeps for so many seconds, or until something was committed."""
         return Scheduler(self.store, self.clock, self.runner().drive, self.settings.lease_seconds, wait)
+
+    def sweeper(self) -> Sweeper:
+        """Give what erases secrets whose recovery window has passed."""
+        return Sweeper(self.server, self.store, self.settings.sweep_seconds)
 
     def close(self) -> None:
         """Finish what was submitted."""

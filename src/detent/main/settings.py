@@ -5,8 +5,18 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from detent.model.limits import Limits
+
 _REGION = re.compile(r"([a-z]+-)+\d+")  # the reference's pattern of a replica's region (B.0)
 _DAY = 86400  # seconds
+_AWS = Limits()
+_QUOTAS = {  # setting -> the least and the most that a server can work with
+    "max_secrets": (1, 10**9),
+    "max_versions": (3, 10**6),  # current, pending, previous
+    "max_labels": (3, 1000),
+    "max_tags": (1, 1000),
+    "max_value_bytes": (1, 2**17),  # in JSON a byte may become six, and `api.app` takes a million
+}
 
 
 class CannotStart(Exception):
@@ -29,6 +39,12 @@ class Settings:
     lease_seconds: float = 15.0  # after a worker dies, its rotation waits this long for another
     step_seconds: float = 60.0
     jitter_seconds: float = 300.0  # how far scheduled rotations are spread after a window opens
+    sweep_seconds: float = 60.0  # between two looks for secrets whose recovery window has passed
+    max_secrets: int = _AWS.secrets
+    max_versions: int = _AWS.versions
+    max_labels: int = _AWS.labels
+    max_tags: int = _AWS.tags
+    max_value_bytes: int = _AWS.value_bytes
 
     def __post_init__(self) -> None:
         """Raise CannotStart for settings that make no server, or an unsafe one."""
@@ -47,11 +63,22 @@ class Settings:
             raise CannotStart(f"--port must be between 0 and 65535, not {self.port}.")
         if self.workers < 1:
             raise CannotStart("--workers must be at least 1.")
-        for name in ("lease_seconds", "step_seconds"):
+        self._check_bounds()
+
+    def _check_bounds(self) -> None:
+        for name in ("lease_seconds", "step_seconds", "sweep_seconds"):
             if not 0 < getattr(self, name) < _DAY:
                 raise CannotStart(f"--{name.replace('_', '-')} must be above 0 and below a day.")
         if not 0 <= self.jitter_seconds < _DAY:
             raise CannotStart("--jitter-seconds must be 0 or more, and below a day.")
+        for name, (least, most) in _QUOTAS.items():
+            if not least <= getattr(self, name) <= most:
+                raise CannotStart(f"--{name.replace('_', '-')} must be between {least} and {most}.")
+
+    @property
+    def limits(self) -> Limits:
+        """Give the quotas."""
+        return Limits(self.max_secrets, self.max_versions, self.max_labels, self.max_tags, self.max_value_bytes)
 
     @property
     def scheme(self) -> str:

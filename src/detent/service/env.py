@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from detent.crypto.keyset import Keyset
+from detent.model.limits import Limits
 from detent.model.ports import Audit, Clock, FunctionCaller
 from detent.store.protocol import Tx
 
@@ -20,6 +21,7 @@ class Server:
     account: str
     region: str
     jitter: timedelta  # how far scheduled rotations are spread after a window opens; zero: not at all
+    limits: Limits = Limits()  # noqa: RUF009 - it cannot change
 
     def env(self, tx: Tx) -> "Env":
         """Surround one call."""

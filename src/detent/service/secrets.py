@@ -11,6 +11,7 @@ from detent.model.policy import Ask, Principal
 from detent.model.secret import Secret, SecretKey, VersionId
 from detent.model.value import SecretValue
 from detent.service.env import Env
+from detent.service.erasure import erase, version_events
 from detent.service.lookup import allow, checked_id, checked_name, find
 from detent.service.paging import Paged, page_start, token_for
 from detent.service.planning import stop_obstructed
@@ -41,7 +42,7 @@ def create_secret(
     checked_name(name)
     if add_replica_regions:  # this server has one region: whichever is named is not one it can replicate to
         raise BadParameter("Invalid replica region.")
-    value = value_of(secret_string, secret_binary)
+    value = value_of(env, secret_string, secret_binary)
     token = checked_token(client_request_token) if value is not None or client_request_token is not None else None
     arn = _new_arn(env, caller, name)
     allow(caller, Ask("secretsmanager:CreateSecret", arn, caller.account))
@@ -60,7 +61,8 @@ def create_secret(
         kms_key_id=kms_key_id or None,
         type=type,
     )
-    made = env.tx.secrets.add(new.tagged(tags or {}, env.now))
+    env.server.limits.check_secrets(env.tx.secrets.count(new.account, new.region))
+    made = env.tx.secrets.add(env.server.limits.tagged(new.tagged(tags or {}, env.now), new))
     if value is None or token is None:
         return WrittenVersion(made, None)
     return WrittenVersion(write_value(env, made, token, value), token)
@@ -95,7 +97,7 @@ def update_secret(
     type: str | None = None,  # noqa: A002 - AWS's name for the member
 ) -> WrittenVersion:
     """Change metadata, and store a new current version when a value is given (B.5)."""
-    value = value_of(secret_string, secret_binary)
+    value = value_of(env, secret_string, secret_binary)
     checked_id(secret_id)
     token = checked_token(client_request_token) if value is not None else None
     secret = find(env, caller, "UpdateSecret", secret_id, version=token)
@@ -182,7 +184,7 @@ def delete_secret(
     deletion = env.now + timedelta(days=recovery_window_in_days or _RECOVERY_DAYS[-1])
     saved = env.tx.secrets.save(replace(secret, deletion=deletion, changed=env.now))
     stop_obstructed(env, saved)
-    _version_events(env, saved, "StartSecretVersionDelete")
+    version_events(env, saved, "StartSecretVersionDelete")
     return Deleted(saved.arn, saved.name, deletion)
 
 
@@ -193,15 +195,9 @@ def _erase(env: Env, caller: Principal, secret_id: str) -> Deleted:
         arn = secret_id if secret_id.startswith("arn:") else _new_arn(env, caller, secret_id)
         allow(caller, Ask("secretsmanager:DeleteSecret", arn, caller.account))
         return Deleted(arn, secret_id, env.now)
-    _version_events(env, secret, "StartSecretVersionDelete")
-    _version_events(env, secret, "EndSecretVersionDelete")
-    env.tx.secrets.erase(secret.key)
+    version_events(env, secret, "StartSecretVersionDelete")
+    erase(env, secret)
     return Deleted(secret.arn, secret.name, env.now)
-
-
-def _version_events(env: Env, secret: Secret, name: str) -> None:
-    for version in env.tx.secrets.versions(secret.key):
-        env.server.audit.event(name, secret, version.id, env.now)
 
 
 def restore_secret(env: Env, caller: Principal, *, secret_id: str) -> Secret:
@@ -210,14 +206,14 @@ def restore_secret(env: Env, caller: Principal, *, secret_id: str) -> Secret:
     if secret.deletion is None:
         return secret
     saved = env.tx.secrets.save(replace(secret, deletion=None, changed=env.now))
-    _version_events(env, saved, "CancelSecretVersionDelete")
+    version_events(env, saved, "CancelSecretVersionDelete")
     return stop_obstructed(env, saved)
 
 
 def tag_resource(env: Env, caller: Principal, *, secret_id: str, tags: Mapping[str, str]) -> None:
     """Add tags, or overwrite them by key (B.14)."""
     secret = find(env, caller, "TagResource", secret_id)
-    env.tx.secrets.save(secret.tagged(tags, env.now))
+    env.tx.secrets.save(env.server.limits.tagged(secret.tagged(tags, env.now), secret))
 
 
 def untag_resource(env: Env, caller: Principal, *, secret_id: str, tag_keys: list[str]) -> None:
