@@ -144,6 +144,8 @@ OPTIONS = [
     (["--max-labels", "2"], "--max-labels must be between 3 and 1000."),
     (["--max-tags", "0"], "--max-tags must be between 1 and 1000."),
     (["--max-value-bytes", "131073"], "--max-value-bytes must be between 1 and 131072."),
+    (["--rate-limit-factor", "-1"], "--rate-limit-factor must be 0 (off) or more"),
+    (["--rate-limit-factor", "nan"], "--rate-limit-factor must be 0 (off) or more"),
     (["--host", "no such host", "--insecure-http"], "cannot listen on no such host:7373"),
 ]
 
@@ -184,6 +186,7 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "DETENT_MAX_LABELS": "5",
         "DETENT_MAX_TAGS": "5",
         "DETENT_MAX_VALUE_BYTES": "5",
+        "DETENT_RATE_LIMIT_FACTOR": "0.5",
         "DETENT_TLS_CERT": "cert.pem",
     }
     assert "TLS needs both files" in refusal(detent("serve", env=env))

@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 from detent import __version__
-from detent.api.calls import Answer, Call, Origin, Origins, Refusal, broken, decode, perform, refuse
+from detent.api.calls import NOBODY, Answer, Call, Origin, Origins, Refusal, broken, decode, perform, refuse
 from detent.api.errors import Refused
 from detent.api.operations import DETENT, OPERATIONS, SECRETS_MANAGER, UNKNOWN, Runs
+from detent.api.rates import Rates
 from detent.api.shapes import Request
 from detent.api.sigv4 import Signed, Signers, Verifier
 from detent.api.turn import Turn
@@ -36,13 +37,22 @@ class App:
     """The ASGI callable of one worker process."""
 
     def __init__(
-        self, server: Server, store: Transactions, turn: Turn | None = None, at_once: Server | None = None
+        self,
+        server: Server,
+        store: Transactions,
+        turn: Turn | None = None,
+        at_once: Server | None = None,
+        rates: Rates | None = None,
     ) -> None:
-        """Serve these two; `at_once` is the same server, its audit batched by `turn`, for what runs on the loop."""
+        """Serve these two; `at_once` is the same server, its audit batched by `turn`, for what runs on the loop.
+
+        `rates` None: callers may call as often as they like.
+        """
         self._server = server
         self._at_once = at_once or server
         self._store = store
         self._turn = turn or Turn()
+        self._rates = rates
         self._origins = Origins()
         self._verifier = Verifier(server.region, frozenset({SECRETS_MANAGER, DETENT}))
 
@@ -65,7 +75,10 @@ class App:
                     with snapshot() as tx:
                         self._turn.saw(tx.stamp)
                         env = self._at_once.env(tx)
+                        before = call.principal  # known already if a commit has overtaken the first snapshot
                         call = Call(call.origin, call.operation, self._principal(request, env))
+                        if self._rates is not None and before is NOBODY:
+                            self._spend(self._rates, call, env)
                         call = Call(*call[:3], _request(scope, call, request.body))
                         if call.operation.runs is Runs.ON_LOOP:
                             return perform(self._at_once, call, env)
@@ -84,6 +97,11 @@ class App:
         client = scope.get("client")
         agent = headers.get(b"user-agent", b"").decode("latin-1")[:_LONGEST_AGENT]
         return self._origins.new(client[0] if client else "", agent)
+
+    def _spend(self, rates: Rates, call: Call, env: Env) -> None:
+        """Charge the call to its caller's account (I)."""
+        if call.operation.group is not None:
+            rates.spend(call.principal.account, env.server.region, call.operation.group)
 
     def _principal(self, request: Signed, env: Env) -> Principal:
         service = DETENT if request.headers.get(b"x-amz-target", b"").startswith(b"detent.") else SECRETS_MANAGER

@@ -86,6 +86,10 @@ def serve(  # noqa: PLR0917 - typer calls it by keyword
     max_labels: Annotated[int | None, _setting("max_labels", "Staging labels per secret.")] = None,
     max_tags: Annotated[int | None, _setting("max_tags", "Tags per secret.")] = None,
     max_value_bytes: Annotated[int | None, _setting("max_value_bytes", "Bytes per secret value.")] = None,
+    rate_limit_factor: Annotated[
+        float | None,
+        _setting("rate_limit_factor", "Times AWS's request rates: 1 is AWS's own, 0 is no limit.", shown="0"),
+    ] = None,
     config: Annotated[
         Path | None, _setting("config", "A TOML file.", shown="DIR/detent.toml if it is there", **_FILE)
     ] = None,

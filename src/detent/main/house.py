@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from detent.api.app import App
 from detent.api.local import LocalClient
+from detent.api.rates import Rates
 from detent.api.turn import Turn
 from detent.audit.trail import AuditTrail
 from detent.crypto.keyset import Keyset
@@ -79,7 +80,9 @@ class House:
         """Give the ASGI callable, and the turns at whose ends its HTTP server must write."""
         records = self.audit.batch()
         turn = Turn(records)
-        return App(self.server, self.store, turn, replace(self.server, audit=records)), turn
+        factor = self.settings.rate_limit_factor
+        rates = Rates(factor, self.settings.workers) if factor else None
+        return App(self.server, self.store, turn, replace(self.server, audit=records), rates), turn
 
     def client(self, credentials: SessionCredentials) -> LocalClient:
         """Give a client in boto3's shape that acts with these credentials, without HTTP."""

@@ -10,6 +10,7 @@ from detent.model.limits import Limits
 _REGION = re.compile(r"([a-z]+-)+\d+")  # the reference's pattern of a replica's region (B.0)
 _DAY = 86400  # seconds
 _AWS = Limits()
+_FASTEST = 10**6  # a factor that limits nothing any more
 _QUOTAS = {  # setting -> the least and the most that a server can work with
     "max_secrets": (1, 10**9),
     "max_versions": (3, 10**6),  # current, pending, previous
@@ -45,6 +46,7 @@ class Settings:
     max_labels: int = _AWS.labels
     max_tags: int = _AWS.tags
     max_value_bytes: int = _AWS.value_bytes
+    rate_limit_factor: float = 0.0  # times AWS's request rates; 0: no limit
 
     def __post_init__(self) -> None:
         """Raise CannotStart for settings that make no server, or an unsafe one."""
@@ -74,6 +76,8 @@ class Settings:
         for name, (least, most) in _QUOTAS.items():
             if not least <= getattr(self, name) <= most:
                 raise CannotStart(f"--{name.replace('_', '-')} must be between {least} and {most}.")
+        if not 0 <= self.rate_limit_factor < _FASTEST:
+            raise CannotStart(f"--rate-limit-factor must be 0 (off) or more, and below {_FASTEST}.")
 
     @property
     def limits(self) -> Limits:
