@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from detent.api import replies, shapes
+from detent.api.rates import GROUPS, Group
 from detent.service import (
     cross_account,
     history,
@@ -51,18 +52,18 @@ class Operation:
     reply: Callable[[Any], msgspec.Struct | None]
     runs: Runs
     decoder: "msgspec.json.Decoder[shapes.Request]" = field(init=False)
+    group: Group | None = field(init=False)  # with which others it is counted (I); None: it is not counted
     nested: bool = field(init=False)  # whether a member is made of members
     shown: tuple[tuple[str, str], ...] = field(init=False)  # what the audit trail keeps: field, and its name there
 
     def __post_init__(self) -> None:
         """Make ready what each call needs."""
         object.__setattr__(self, "decoder", msgspec.json.Decoder(self.shape))
+        object.__setattr__(self, "group", GROUPS.get(self.name))
         named = [(name, shapes.wire_name(name)) for name in self.shape.__struct_fields__]
         shown = tuple((name, wire[:1].lower() + wire[1:]) for name, wire in named if name not in shapes.SENSITIVE)
         object.__setattr__(self, "shown", shown)
-        object.__setattr__(
-            self, "nested", bool({"tags", "rotation_rules", "filters"} & set(self.shape.__struct_fields__))
-        )
+        object.__setattr__(self, "nested", bool(_PLAIN.keys() & set(self.shape.__struct_fields__)))
 
     @property
     def reads_only(self) -> bool:

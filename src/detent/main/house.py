@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 from detent.api.app import App
 from detent.api.local import LocalClient
+from detent.api.rates import Rates
 from detent.api.turn import Turn
 from detent.audit.trail import AuditTrail
 from detent.crypto.keyset import Keyset
 from detent.functions.builtin import BUILTIN
 from detent.main.folder import Folder, SystemClock
 from detent.main.settings import Settings
+from detent.main.sweeper import Sweeper
 from detent.model.ports import Clock, SessionCredentials
 from detent.model.secret import Secret, VersionId
 from detent.rotation.invoker import Function, InProcess
@@ -71,6 +73,7 @@ class House:
             settings.region,
             settings.all_regions,
             timedelta(seconds=settings.jitter_seconds),
+            settings.limits,
         )
 
     def _settle(self, tx: Tx) -> None:
@@ -80,7 +83,9 @@ class House:
         """Give the ASGI callable, and the turns at whose ends its HTTP server must write."""
         records = self.audit.batch()
         turn = Turn(records)
-        return App(self.server, self.store, turn, replace(self.server, audit=records)), turn
+        factor = self.settings.rate_limit_factor
+        rates = Rates(factor, self.settings.workers) if factor else None
+        return App(self.server, self.store, turn, replace(self.server, audit=records), rates), turn
 
     def client(self, credentials: SessionCredentials) -> LocalClient:
         """Give a client in boto3's shape that acts with these credentials, without HTTP."""
@@ -103,6 +108,10 @@ class House:
     def scheduler(self, wait: Callable[[float], None] = time.sleep) -> Scheduler:
         """Give what claims due rotations; `wait` sleeps for so many seconds, or until something was committed."""
         return Scheduler(self.store, self.clock, self.runner().drive, self.settings.lease_seconds, wait)
+
+    def sweeper(self) -> Sweeper:
+        """Give what erases secrets whose recovery window has passed."""
+        return Sweeper(self.server, self.store, self.settings.sweep_seconds)
 
     def close(self) -> None:
         """Finish what was submitted."""

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import NewType
 
 from detent.model.arn import secret_parts
-from detent.model.errors import BadParameter, LimitExceeded
+from detent.model.errors import BadParameter
 from detent.model.replication import PrimaryLink, Replica
 from detent.model.schedule import RotationRules, Window
 
@@ -27,8 +27,6 @@ CURRENT = StagingLabel("AWSCURRENT")
 PENDING = StagingLabel("AWSPENDING")
 PREVIOUS = StagingLabel("AWSPREVIOUS")
 
-MAX_LABELS = 20  # over all versions of a secret (I)
-MAX_TAGS = 50
 _RESERVED_TAGS = "aws:"
 _TAG_TEXT = re.compile(r"[\w .:/=+@-]*")  # letters and digits of every script (C.10)
 
@@ -184,10 +182,7 @@ class Secret:
             raise BadParameter(
                 "Tag keys and values may hold letters, digits, spaces, and any of the following: _.:/=+-@"
             )
-        merged = {**(self.tags or {}), **tags}
-        if len(merged) > MAX_TAGS:
-            raise BadParameter(f"A secret can have at most {MAX_TAGS} tags.")
-        return replace(self, tags=merged or self.tags, changed=now)
+        return replace(self, tags={**(self.tags or {}), **tags} or self.tags, changed=now)
 
     def untagged(self, keys: Iterable[str], now: datetime) -> "Secret":
         """Remove tags by key; keys that are not there are ignored."""
@@ -211,8 +206,6 @@ class Secret:
         )
 
     def _labelled(self, labels: Labels, now: datetime) -> "Secret":
-        if len(labels) > MAX_LABELS:
-            raise LimitExceeded(f"A secret can have at most {MAX_LABELS} staging labels over all its versions.")
         return replace(self, labels=labels, changed=now)
 
 

@@ -68,6 +68,7 @@ def _new(env: Env, primary: Secret, replica: Replica, overwrite: bool) -> Secret
         if not overwrite or taken.replicas or taken.primary is not None:
             raise BadState(_TAKEN)
         env.tx.secrets.erase(taken.key)
+    env.server.limits.check_secrets(env.tx.secrets.count(place.account, place.region))
     return Secret(SecretKey(0), place.account, place.region, place.name, replica.arn, env.now, primary.changed)
 
 

@@ -16,6 +16,7 @@ from detent.service import sealing
 from detent.service.env import Env
 from detent.service.lookup import allow, checked_id, find, meant_by
 from detent.service.planning import stop_obstructed
+from detent.service.pruning import prune
 from detent.service.values import checked_token, store_version
 from detent.service.versions import WrittenVersion
 
@@ -164,11 +165,16 @@ def _start(env: Env, secret: Secret, token: VersionId) -> WrittenVersion:
     """Write the empty pending version and the due rotation in one transaction (D.4)."""
     env.tx.secrets.put_version(secret.key, Version(token, env.now, None), None)
     secret = _conclude_finished(env, secret)
-    started = stop_obstructed(env, env.tx.secrets.save(secret.rotation_started(token, env.now)))
+    started = stop_obstructed(env, env.tx.secrets.save(_pending(env, secret, token)))
+    prune(env, started, grew=True)  # its refusal is a Choice: AWS declares no quota error for RotateSecret (B.18)
     env.tx.rotations.replan(secret.key, None)
     env.tx.rotations.add(asked_for(secret.key, token, env.now))
     env.server.audit.event("RotationStarted", started, token, env.now)
     return WrittenVersion(started, token)
+
+
+def _pending(env: Env, secret: Secret, token: VersionId) -> Secret:
+    return env.server.limits.labelled(secret.rotation_started(token, env.now), secret)
 
 
 def _conclude_finished(env: Env, secret: Secret) -> Secret:
@@ -187,7 +193,8 @@ def _test(env: Env, secret: Secret, token: VersionId) -> WrittenVersion:
     if value is None or secret.rotation is None or secret.rotation.function is None:  # nothing to test (with) (D.5)
         return WrittenVersion(stop_obstructed(env, secret), None)
     store_version(env, secret, token, value)
-    started = stop_obstructed(env, env.tx.secrets.save(secret.rotation_started(token, env.now)))
+    started = stop_obstructed(env, env.tx.secrets.save(_pending(env, secret, token)))
+    prune(env, started, grew=True)
     env.tx.rotations.add(asked_for(secret.key, token, env.now, Purpose.TEST))
     env.server.audit.event("TestRotationStarted", started, token, env.now)
     return WrittenVersion(started, token)

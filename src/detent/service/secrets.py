@@ -15,6 +15,7 @@ from detent.model.value import SecretValue
 from detent.service import keysets
 from detent.service.cross_account import checked_primary
 from detent.service.env import Env
+from detent.service.erasure import erase, version_events
 from detent.service.following import copy_of
 from detent.service.lookup import allow, checked_id, checked_name, find
 from detent.service.planning import stop_obstructed
@@ -45,7 +46,7 @@ def create_secret(
 ) -> WrittenVersion:
     """Make a secret, with its first version when a value is given (B.1)."""
     checked_name(name)
-    value = value_of(secret_string, secret_binary)
+    value = value_of(env, secret_string, secret_binary)
     token = checked_token(client_request_token) if value is not None or client_request_token is not None else None
     primary = None
     if cross_account_primary_arn is not None:
@@ -69,7 +70,8 @@ def create_secret(
         type=type,
         primary=primary,
     )
-    made = env.tx.secrets.add(new.tagged(tags or {}, env.now))
+    env.server.limits.check_secrets(env.tx.secrets.count(new.account, new.region))
+    made = env.tx.secrets.add(env.server.limits.tagged(new.tagged(tags or {}, env.now), new))
     if value is not None and token is not None:
         made = write_value(env, made, token, value)
     if add_replica_regions:
@@ -106,7 +108,7 @@ def update_secret(
     type: str | None = None,  # noqa: A002 - AWS's name for the member
 ) -> WrittenVersion:
     """Change metadata, and store a new current version when a value is given (B.5)."""
-    value = value_of(secret_string, secret_binary)
+    value = value_of(env, secret_string, secret_binary)
     checked_id(secret_id)
     token = checked_token(client_request_token) if value is not None else None
     secret = find(env, caller, "UpdateSecret", secret_id, version=token, on_replica=True)
@@ -172,7 +174,7 @@ def delete_secret(
     deletion = env.now + timedelta(days=recovery_window_in_days or _RECOVERY_DAYS[-1])
     saved = env.tx.secrets.save(replace(secret, deletion=deletion, changed=env.now))
     stop_obstructed(env, saved)
-    _version_events(env, saved, "StartSecretVersionDelete")
+    version_events(env, saved, "StartSecretVersionDelete")
     return Deleted(saved.arn, saved.name, deletion)
 
 
@@ -184,15 +186,9 @@ def _erase(env: Env, caller: Principal, secret_id: str) -> Deleted:
         allow(caller, Ask("secretsmanager:DeleteSecret", arn, caller.account))
         return Deleted(arn, secret_id, env.now)
     require_no_replicas(secret)
-    _version_events(env, secret, "StartSecretVersionDelete")
-    _version_events(env, secret, "EndSecretVersionDelete")
-    env.tx.secrets.erase(secret.key)
+    version_events(env, secret, "StartSecretVersionDelete")
+    erase(env, secret)
     return Deleted(secret.arn, secret.name, env.now)
-
-
-def _version_events(env: Env, secret: Secret, name: str) -> None:
-    for version in env.tx.secrets.versions(secret.key):
-        env.server.audit.event(name, secret, version.id, env.now)
 
 
 def restore_secret(env: Env, caller: Principal, *, secret_id: str) -> Secret:
@@ -201,14 +197,14 @@ def restore_secret(env: Env, caller: Principal, *, secret_id: str) -> Secret:
     if secret.deletion is None:
         return secret
     saved = env.tx.secrets.save(replace(secret, deletion=None, changed=env.now))
-    _version_events(env, saved, "CancelSecretVersionDelete")
+    version_events(env, saved, "CancelSecretVersionDelete")
     return stop_obstructed(env, saved)
 
 
 def tag_resource(env: Env, caller: Principal, *, secret_id: str, tags: Mapping[str, str]) -> None:
     """Add tags, or overwrite them by key (B.14)."""
     secret = find(env, caller, "TagResource", secret_id)
-    env.tx.secrets.save(secret.tagged(tags, env.now))
+    env.tx.secrets.save(env.server.limits.tagged(secret.tagged(tags, env.now), secret))
 
 
 def untag_resource(env: Env, caller: Principal, *, secret_id: str, tag_keys: list[str]) -> None:

@@ -89,7 +89,7 @@ def put_secret_value(
     rotation_token: str | None = None,
 ) -> WrittenVersion:
     """Store a new version (B.2), or fill the empty version of the rotation under way (D.4)."""
-    value = value_of(secret_string, secret_binary)
+    value = value_of(env, secret_string, secret_binary)
     checked_id(secret_id)
     token = checked_token(client_request_token)
     secret = find(env, caller, "PutSecretValue", secret_id, version=token)
@@ -159,5 +159,5 @@ def update_secret_version_stage(
             raise BadParameter(f"Not a valid version: {version_id}")
         if version is not None and version.is_empty and version_id == to and label == CURRENT:
             raise BadState(f"Version {to} has no value yet, and the current value must stay readable.")
-    moved = secret.label_moved(label, to, source, env.now)
+    moved = env.server.limits.labelled(secret.label_moved(label, to, source, env.now), secret)
     return stop_obstructed(env, env.tx.secrets.save(moved))

@@ -73,11 +73,20 @@ class Secrets(Protocol):
     def erase(self, key: SecretKey) -> None:
         """Remove a secret with its versions and rotations."""
 
+    def count(self, account: str, region: str) -> int:
+        """Say how many secrets there are, those scheduled for deletion too; costs the same for any number."""
+
+    def due_for_erasure(self, now: datetime, limit: int) -> list[Secret]:
+        """List secrets of every account and region whose recovery window has passed, the longest past first."""
+
     def version(self, key: SecretKey, version_id: VersionId) -> Version | None:
         """Find one version."""
 
     def versions(self, key: SecretKey) -> list[Version]:
         """List a secret's versions by creation, then id."""
+
+    def count_versions(self, key: SecretKey) -> int:
+        """Say how many versions a secret has, placeholders too."""
 
     def sealed(self, key: SecretKey, version_id: VersionId) -> SealedValue | None:
         """Find a version's value; None too while the version is an empty placeholder."""
@@ -131,6 +140,12 @@ class Rotations(Protocol):
 
     def open(self, key: SecretKey) -> list[Rotation]:
         """List the secret's rotations that began and have not ended."""
+
+    def acted(self, key: SecretKey) -> set[VersionId]:
+        """Give the versions whose rotation got past its first step, and after which none has succeeded.
+
+        The last one that succeeded is among them. Where two servers' clocks disagree, rather one too many.
+        """
 
     def page(
         self, account: str, region: str, key: SecretKey | None, before: int | None, limit: int

@@ -55,13 +55,20 @@ _SAVED = (
 # SQLite: whatever is named after SET is taken out of its indexes and put in again, changed or not (3.40).
 SAVE_SECRET = f"UPDATE secrets SET {_SAVED}"
 SAVE_SECRET_MOVED = f"UPDATE secrets SET accessed_day = :accessed_day, deletion_at = :deletion_at, {_SAVED}"
-ERASE_SECRET = "DELETE FROM secrets WHERE key = :key"
+ERASE_SECRET = "DELETE FROM secrets WHERE key = :key RETURNING account, region"
+COUNT_SECRETS = "SELECT secrets FROM secret_counts WHERE account = :account AND region = :region"
+CHANGE_COUNT = (
+    "INSERT INTO secret_counts (account, region, secrets) VALUES (:account, :region, :by)"
+    " ON CONFLICT (account, region) DO UPDATE SET secrets = secret_counts.secrets + excluded.secrets"
+)
+DUE_FOR_ERASURE = f"SELECT {_SECRET} FROM secrets s WHERE deletion_at <= :now ORDER BY deletion_at LIMIT :limit"
 TOUCH_SECRET = "UPDATE secrets SET accessed_day = :day WHERE key = :key"
 DROP_TERM = "DELETE FROM terms WHERE kind = :kind AND term = :term AND secret_key = :key"
 ADD_TERM = "INSERT INTO terms (kind, term, secret_key) VALUES (:kind, :term, :key)"
 
 VERSION = f"SELECT {_VERSION} FROM versions WHERE secret_key = :key AND id = :id"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE secret_key = :key ORDER BY created_at, id"
+COUNT_VERSIONS = "SELECT count(*) FROM versions WHERE secret_key = :key"
 SEALED = "SELECT ciphertext, keyset_id FROM versions WHERE secret_key = :key AND id = :id AND ciphertext IS NOT NULL"
 PUT_VERSION = (
     "INSERT INTO versions (secret_key, id, created_at, accessed_day, keyset_id, ciphertext)"
@@ -96,6 +103,13 @@ ROTATION_OF_TOKEN = (
 )
 ROTATIONS_OPEN = (
     f"SELECT {_ROTATION} FROM rotations r WHERE secret_key = :key AND ended_at IS NULL AND state <> 'planned'"
+)
+ROTATIONS_ACTED = (  # told by ids and by ends: a rotation may be resumed after a later one has ended
+    "WITH won AS (SELECT coalesce(max(id), 0) AS id, coalesce(max(ended_at), 0) AS ended_at FROM rotations"
+    " WHERE secret_key = :key AND purpose = 'rotation' AND state = 'succeeded')"
+    " SELECT DISTINCT r.token FROM rotations r CROSS JOIN won WHERE r.secret_key = :key AND r.purpose = 'rotation'"
+    " AND r.token IS NOT NULL AND r.step <> 'createSecret'"
+    " AND (r.ended_at IS NULL OR r.id >= won.id OR r.ended_at >= won.ended_at)"
 )
 ROTATION_PAGE = (
     f"SELECT {_SECRET}, {_ROTATION} FROM rotations r JOIN secrets s ON s.key = r.secret_key"

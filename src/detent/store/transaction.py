@@ -126,6 +126,7 @@ class SqlSecrets:
 
     def add(self, secret: Secret) -> Secret:
         row = self._tx.write(queries.ADD_SECRET, rows.secret_params(secret)).fetchone()
+        self._counted(secret.account, secret.region, 1)
         added = replace(secret, key=SecretKey(row[0]))
         search.keep_terms(self._tx.write, added)
         self.touched[added.key] = added
@@ -144,13 +145,28 @@ class SqlSecrets:
 
     def erase(self, key: SecretKey) -> None:
         self.touched.pop(key, None)
-        self._tx.write(queries.ERASE_SECRET, {"key": key})
+        for account, region in self._tx.write(queries.ERASE_SECRET, {"key": key}).fetchall():
+            self._counted(account, region, -1)
+
+    def count(self, account: str, region: str) -> int:
+        row = self._tx.run(queries.COUNT_SECRETS, {"account": account, "region": region}).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _counted(self, account: str, region: str, by: int) -> None:
+        self._tx.write(queries.CHANGE_COUNT, {"account": account, "region": region, "by": by})
+
+    def due_for_erasure(self, now: datetime, limit: int) -> list[Secret]:
+        params = {"now": rows.to_micros(now), "limit": limit}
+        return [rows.secret(row) for row in self._tx.run(queries.DUE_FOR_ERASURE, params).fetchall()]
 
     def version(self, key: SecretKey, version_id: VersionId) -> Version | None:
         return self._tx.remembered(rows.version, queries.VERSION, key, version_id)
 
     def versions(self, key: SecretKey) -> list[Version]:
         return [rows.version(row) for row in self._tx.run(queries.VERSIONS, {"key": key}).fetchall()]
+
+    def count_versions(self, key: SecretKey) -> int:
+        return int(self._tx.run(queries.COUNT_VERSIONS, {"key": key}).fetchone()[0])
 
     def sealed(self, key: SecretKey, version_id: VersionId) -> SealedValue | None:
         return self._tx.remembered(rows.sealed, queries.SEALED, key, version_id)
@@ -194,6 +210,9 @@ class SqlRotations:
 
     def open(self, key: SecretKey) -> list[Rotation]:
         return self._all(queries.ROTATIONS_OPEN, {"key": key})
+
+    def acted(self, key: SecretKey) -> set[VersionId]:
+        return {row[0] for row in self._tx.run(queries.ROTATIONS_ACTED, {"key": key}).fetchall()}
 
     def page(
         self, account: str, region: str, key: SecretKey | None, before: int | None, limit: int
