@@ -1,6 +1,6 @@
 """The table: operation, request shape, service function, reply. What is not a row is an unknown operation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from detent.api import replies, shapes
-from detent.service import history, listing, passwords, policies, rotations, secrets, versions
+from detent.model.ports import AuditedPart
+from detent.service import batches, history, listing, passwords, policies, rotations, secrets, versions
 
 SECRETS_MANAGER, DETENT = "secretsmanager", "detent"  # signing names, and target prefixes too
 _NESTED = {"tags", "rotation_rules", "filters"}
@@ -32,6 +33,8 @@ class Operation:
     run: Callable[..., Any]
     reply: Callable[[Any], msgspec.Struct | None]
     runs: Runs
+    long_with: str | None = None  # the field whose presence makes a short read a long one
+    parts: Callable[[Any], Iterable[AuditedPart]] | None = None  # of a call that stands for several: each is recorded
     decoder: "msgspec.json.Decoder[shapes.Request]" = field(init=False)
     nested: bool = field(init=False)  # whether a member is made of members
     shown: tuple[tuple[str, str], ...] = field(init=False)  # what the audit trail keeps: field, and its name there
@@ -50,6 +53,12 @@ class Operation:
     def reads_only(self) -> bool:
         """Whether the audit trail calls it read-only."""
         return self.runs is not Runs.ON_WRITER
+
+    def runs_for(self, request: shapes.Request) -> Runs:
+        """Say where this very request runs."""
+        if self.long_with is not None and getattr(request, self.long_with) is not None:
+            return Runs.ON_THREAD
+        return self.runs
 
     def arguments(self, request: shapes.Request) -> dict[str, Any]:
         """Give the request's members as the service function takes them."""
@@ -78,6 +87,16 @@ def _nothing(_: object) -> None:
 
 
 _ROWS = (
+    Operation(
+        SECRETS_MANAGER,
+        "BatchGetSecretValue",
+        shapes.BatchGetSecretValue,
+        batches.batch_get_secret_value,
+        replies.secret_values,
+        Runs.ON_LOOP,
+        long_with="filters",
+        parts=replies.single_reads,
+    ),
     Operation(
         SECRETS_MANAGER,
         "CancelRotateSecret",
