@@ -67,7 +67,7 @@ def test_it_raises_as_boto3_does(step: Any) -> None:
     with pytest.raises(step.exceptions.ClientError):
         step.delete_secret(SecretId="s")
     with pytest.raises(AttributeError):
-        step.batch_get_secret_value(SecretIdList=["s"])
+        step.paginate("s")
 
 
 def test_a_call_that_does_not_decode_is_in_the_trail(house: Premises, step: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from servers.canary import Canary
 from servers.detent import RunningDetent
-from wire.answers import MISMATCH, NOT_FOUND, UNKNOWN_KEY, constraint, new_name, new_token
+from wire.answers import BAD_NAME, MISMATCH, NOT_FOUND, UNKNOWN_KEY, constraint, new_name, new_token, no_label
 from wire.documents import document
 from wire.raw import RawClient, Told, put, raw_client
 
@@ -80,6 +80,7 @@ def test_every_operation_leaves_one_record_with_its_name_and_caller(
         ("UpdateSecret", {"SecretId": name, "ClientRequestToken": "c" * 32, **value}, False),
         ("UpdateSecretVersionStage", {"SecretId": name, "VersionStage": "X", "MoveToVersionId": "c" * 32}, False),
         ("ListSecretVersionIds", {"SecretId": name}, True),
+        ("BatchGetSecretValue", {"Filters": [{"Key": "name", "Values": ["nowhere/"]}]}, True),
         ("ListSecrets", {"MaxResults": 1}, True),
         ("GetRandomPassword", {}, True),
         ("TagResource", {"SecretId": name, "Tags": [{"Key": "k", "Value": "v"}]}, False),
@@ -122,6 +123,45 @@ def test_a_writes_reply_is_in_its_record(raw: RawClient, trail: Trail, canary: C
     assert record["responseElements"] == {"arn": told.members["ARN"], "name": name, "versionId": token}
     assert record["eventSource"] == "secretsmanager.amazonaws.com"
     assert (record["sourceIPAddress"], record["awsRegion"]) == ("127.0.0.1", "us-east-1")
+
+
+def test_a_batch_leaves_its_own_record_and_one_for_each_secret_asked_for(
+    client, raw: RawClient, trail: Trail, canary: Canary
+) -> None:
+    kept, bare = new_name(), new_name()
+    client.create_secret(Name=kept, SecretString=canary.value())
+    client.create_secret(Name=bare)
+    asked = [kept, bare, "no such", kept]
+    for members in ({"SecretIdList": asked}, {"SecretIdList": asked}):  # the first one writes the day of access
+        told = raw.call("BatchGetSecretValue", members)
+        found = [one for one in trail.records() if one["requestID"] == told.headers["x-amzn-requestid"]]
+        assert [one["eventName"] for one in found] == ["BatchGetSecretValue", *["GetSecretValue"] * 3]
+        assert [one["requestParameters"] for one in found] == [
+            {"secretIdList": asked},
+            *({"secretId": name} for name in (kept, bare, "no such")),
+        ]
+        refusals = [(one.get("errorCode"), one.get("errorMessage")) for one in found]
+        assert refusals == [(None, None), (None, None), no_label("AWSCURRENT"), BAD_NAME]
+        assert len({one["eventID"] for one in found}) == 4
+        assert {one["readOnly"] for one in found} == {True}
+        assert {one["responseElements"] for one in found} == {None}
+        assert {one["userIdentity"]["accessKeyId"] for one in found} == {raw.access_key}
+        assert set().union(*found) == FIELDS | {"errorCode", "errorMessage"}
+
+
+def test_a_batch_by_filters_records_the_secrets_it_found(client, raw: RawClient, trail: Trail, canary: Canary) -> None:
+    name = new_name()
+    arn = client.create_secret(Name=name, SecretString=canary.value())["ARN"]
+    told = raw.call("BatchGetSecretValue", {"Filters": [{"Key": "name", "Values": [name]}]})
+    found = [one for one in trail.records() if one["requestID"] == told.headers["x-amzn-requestid"]]
+    assert [one["eventName"] for one in found] == ["BatchGetSecretValue", "GetSecretValue"]
+    assert found[1]["requestParameters"] == {"secretId": arn}
+
+
+def test_a_batch_that_is_refused_reads_nothing(raw: RawClient, trail: Trail) -> None:
+    told = raw.call("BatchGetSecretValue", {})
+    record = trail.of(told)
+    assert (record["errorCode"], record["errorMessage"]) == told.error
 
 
 def test_detents_own_operations_are_recorded_under_their_own_source(detent: RunningDetent, trail: Trail) -> None:

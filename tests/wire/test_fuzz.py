@@ -72,6 +72,7 @@ DOCUMENTS = st.fixed_dictionaries(
 PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "Name": NAMES,
     "SecretId": NAMES,
+    "SecretIdList": st.lists(NAMES, min_size=1, max_size=21),
     "ClientRequestToken": TOKENS,
     "VersionId": TOKENS,
     "MoveToVersionId": TOKENS,

@@ -52,6 +52,12 @@ def test_a_value_that_was_tampered_with_is_refused_and_the_others_are_read(
     store.close()
     with running(tmp_path / "data") as server:
         client = server.client()
+        batch = client.batch_get_secret_value(SecretIdList=["one", "two", "three"])
+        assert [(error["SecretId"], error["ErrorCode"]) for error in batch["Errors"]] == [
+            ("one", FAILURE),
+            ("two", FAILURE),
+        ]
+        assert [entry["SecretString"] for entry in batch["SecretValues"]] == [canary.value("three")]
         for name in ("one", "two"):
             with pytest.raises(ClientError, match=FAILURE):
                 client.get_secret_value(SecretId=name)

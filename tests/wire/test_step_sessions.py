@@ -181,6 +181,8 @@ def test_a_step_makes_and_lists_no_secrets(rotating: Rotating) -> None:
     step = rotating.step()
     with refused(not_authorized(STEP, "secretsmanager:ListSecrets", "*")):
         step.list_secrets()
+    with refused(not_authorized(STEP, "secretsmanager:BatchGetSecretValue", "*")):
+        step.batch_get_secret_value(SecretIdList=[rotating.arn])
     with refused(not_authorized(STEP, "secretsmanager:ValidateResourcePolicy", "*")):
         step.validate_resource_policy(ResourcePolicy="{}")
     with pytest.raises(step.exceptions.ClientError) as caught:

@@ -6,6 +6,7 @@ Reads run on the loop's own thread: in WAL a reader never waits, and a thread ho
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -79,7 +80,7 @@ class App:
                         if self._rates is not None and before is NOBODY:
                             _spend(self._rates, call)
                         call = Call(*call[:4], _request(scope, call, request.body))
-                        if call.operation.runs is Runs.ON_LOOP:
+                        if call.operation.runs_for(call.request) is Runs.ON_LOOP:
                             return perform(self._at_once, call, env._replace(region=call.region))
                     break
                 except ReadOnlyTransaction:
@@ -102,8 +103,9 @@ class App:
         return self._verifier.verify(request, service, env.now, Signers(env.tx.stamp, partial(access.signer, env)))
 
     async def _run(self, call: Call) -> Answer:
-        if call.operation.runs is Runs.ON_THREAD:
-            return await asyncio.to_thread(self._read, call)
+        if call.operation.runs_for(call.request) is Runs.ON_THREAD:
+            with suppress(ReadOnlyTransaction):
+                return await asyncio.to_thread(self._read, call)
         return await asyncio.wrap_future(self._store.submit(partial(self._in, call)))
 
     def _read(self, call: Call) -> Answer:

@@ -3,7 +3,7 @@
 import itertools
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -16,7 +16,7 @@ from detent.api.shapes import Request
 from detent.api.validation import explain
 from detent.model.errors import DetentError, ReadOnlyTransaction
 from detent.model.policy import Principal
-from detent.model.ports import AuditedCall
+from detent.model.ports import AuditedCall, AuditedPart
 from detent.service.env import Env, Server
 
 NOBODY = Principal("", "", "")  # who has not been told yet; may do nothing
@@ -93,13 +93,14 @@ def perform(server: Server, call: Call, env: Env) -> Answer:
     """
     operation = call.operation
     try:
-        reply = operation.reply(operation.run(env, call.principal, **operation.arguments(call.request)))
+        result = operation.run(env, call.principal, **operation.arguments(call.request))
     except ReadOnlyTransaction:
         raise
     except DetentError as error:
         answer = refuse(server, call, (code_of(error), str(error)))
         raise Refusal(answer, keeps_changes=error.keeps_changes) from None
-    _record(server, call, env.now, reply)
+    reply = operation.reply(result)
+    _record(server, call, env.now, reply, parts=operation.parts(result) if operation.parts is not None else ())
     return Answer(200, b"" if reply is None else _encode(reply), call.origin.request_id)
 
 
@@ -127,27 +128,35 @@ def _where(error: Exception) -> str:
 
 
 def _record(
-    server: Server, call: Call, moment: datetime, reply: msgspec.Struct | None, error: tuple[str, str] | None = None
+    server: Server,
+    call: Call,
+    moment: datetime,
+    reply: msgspec.Struct | None,
+    error: tuple[str, str] | None = None,
+    *,
+    parts: Iterable[AuditedPart] = (),
 ) -> None:
     operation = call.operation
-    server.audit.call(
-        AuditedCall(
-            moment=moment,
-            service=operation.service,
-            operation=operation.name,
-            region=call.region or server.region,
-            account=call.principal.account or server.account,
-            request_id=call.origin.request_id,
-            event_id=call.origin.event_id,
-            peer=call.origin.peer,
-            user_agent=call.origin.user_agent,
-            principal=None if call.principal is NOBODY else call.principal,
-            parameters=None if call.request is _UNREAD else operation.audited(call.request),
-            reply=None if reply is None or operation.reads_only else _shown(reply),
-            read_only=operation.reads_only,
-            error=error,
-        )
+    own = AuditedCall(
+        moment=moment,
+        service=operation.service,
+        operation=operation.name,
+        region=call.region or server.region,
+        account=call.principal.account or server.account,
+        request_id=call.origin.request_id,
+        event_id=call.origin.event_id,
+        peer=call.origin.peer,
+        user_agent=call.origin.user_agent,
+        principal=None if call.principal is NOBODY else call.principal,
+        parameters=None if call.request is _UNREAD else operation.audited(call.request),
+        reply=None if reply is None or operation.reads_only else _shown(reply),
+        read_only=operation.reads_only,
+        error=error,
     )
+    server.audit.call(own)
+    for part in parts:
+        event_id = str(uuid4())
+        server.audit.call(own._replace(event_id=event_id, **part._asdict()))
 
 
 def _shown(reply: msgspec.Struct) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """The table: operation, request shape, service function, reply. What is not a row is an unknown operation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -9,7 +9,9 @@ import msgspec
 
 from detent.api import replies, shapes
 from detent.api.rates import GROUPS, Group
+from detent.model.ports import AuditedPart
 from detent.service import (
+    batches,
     cross_account,
     history,
     keys,
@@ -51,6 +53,8 @@ class Operation:
     run: Callable[..., Any]
     reply: Callable[[Any], msgspec.Struct | None]
     runs: Runs
+    long_with: str | None = None  # the field whose presence makes a short read a long one
+    parts: Callable[[Any], Iterable[AuditedPart]] | None = None  # of a call that stands for several: each is recorded
     decoder: "msgspec.json.Decoder[shapes.Request]" = field(init=False)
     group: Group | None = field(init=False)  # with which others it is counted (I); None: it is not counted
     nested: bool = field(init=False)  # whether a member is made of members
@@ -69,6 +73,12 @@ class Operation:
     def reads_only(self) -> bool:
         """Whether the audit trail calls it read-only."""
         return self.runs is not Runs.ON_WRITER
+
+    def runs_for(self, request: shapes.Request) -> Runs:
+        """Say where this very request runs."""
+        if self.long_with is not None and getattr(request, self.long_with) is not None:
+            return Runs.ON_THREAD
+        return self.runs
 
     def arguments(self, request: shapes.Request) -> dict[str, Any]:
         """Give the request's members as the service function takes them."""
@@ -96,6 +106,16 @@ _ROWS = (
         cross_account.associate_cross_account_replica,
         replies.linked,
         Runs.ON_WRITER,
+    ),
+    Operation(
+        SECRETS_MANAGER,
+        "BatchGetSecretValue",
+        shapes.BatchGetSecretValue,
+        batches.batch_get_secret_value,
+        replies.secret_values,
+        Runs.ON_LOOP,
+        long_with="filters",
+        parts=replies.single_reads,
     ),
     Operation(
         SECRETS_MANAGER,

@@ -1,14 +1,18 @@
 """What the service answers, as the wire's replies."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time
 
 from detent.api import shapes
+from detent.api.errors import code_of
+from detent.model.errors import DetentError
 from detent.model.keyset import ROOT_KEYSET_ID, CustomerKeyset, keyset_arn
+from detent.model.ports import AuditedPart
 from detent.model.rotation import Attempt
 from detent.model.schedule import RotationRules
 from detent.model.secret import RotationSettings, Secret, Version
 from detent.model.value import SecretValue
+from detent.service.batches import Tried
 from detent.service.cross_account import Linked
 from detent.service.history import SecretRotation
 from detent.service.paging import Paged
@@ -45,6 +49,26 @@ def secret_value(read: ReadValue) -> shapes.SecretValueReply:
         version_stages=list(read.secret.labels_of(read.version.id)) or None,
         created_date=seconds(read.version.created),
     )
+
+
+def secret_values(page: Paged[Tried]) -> shapes.SecretValuesReply:
+    """Answer BatchGetSecretValue: what was read, and what could not be."""
+    return shapes.SecretValuesReply(
+        secret_values=[secret_value(one.outcome) for one in page.items if not isinstance(one.outcome, DetentError)],
+        errors=[_failure(one.secret_id, one.outcome) for one in page.items if isinstance(one.outcome, DetentError)],
+        next_token=page.next_token,
+    )
+
+
+def _failure(secret_id: str, error: DetentError) -> shapes.SecretFailureReply:
+    return shapes.SecretFailureReply(secret_id=secret_id, error_code=code_of(error), message=str(error))
+
+
+def single_reads(page: Paged[Tried]) -> Iterator[AuditedPart]:
+    """Give the GetSecretValue of each secret asked for, as the audit trail keeps it."""
+    for secret_id, outcome in page.items:
+        error = (code_of(outcome), str(outcome)) if isinstance(outcome, DetentError) else None
+        yield AuditedPart("GetSecretValue", {"secretId": secret_id}, error)
 
 
 def named(secret: Secret) -> shapes.NamedReply:

@@ -173,6 +173,15 @@ class GetSecretValue(Request):
     version_stage: VersionStage | None = None
 
 
+class BatchGetSecretValue(Request):
+    """B.4; which of its members exclude each other has errors of its own."""
+
+    secret_id_list: Annotated[list[SecretId], Meta(min_length=1, max_length=20)] | None = None
+    filters: Filters | None = None
+    max_results: Annotated[int, Meta(ge=1, le=20)] | None = None
+    next_token: NextToken | None = None
+
+
 class PutSecretValue(Request):
     """B.2."""
 
@@ -436,6 +445,22 @@ class SecretValueReply(Reply):
     secret_string: str | None = None
     secret_binary: bytes | None = None
     version_stages: list[str] | None = None
+
+
+class SecretFailureReply(Reply):
+    """Why one secret of B.4 could not be read."""
+
+    secret_id: str
+    error_code: str
+    message: str
+
+
+class SecretValuesReply(Reply):
+    """B.4; both lists are always sent (a Choice)."""
+
+    secret_values: list[SecretValueReply]
+    errors: list[SecretFailureReply]
+    next_token: str | None = None
 
 
 class SecretReply(Reply):

@@ -104,6 +104,14 @@ class AuditedCall(NamedTuple):
     error: tuple[str, str] | None = None  # code and message
 
 
+class AuditedPart(NamedTuple):
+    """One of the calls that a call stood for: what differs from that call's own record."""
+
+    operation: str
+    parameters: Mapping[str, Any]
+    error: tuple[str, str] | None  # code and message
+
+
 class Audit(Protocol):
     """The record of every call and every service event. Raises OSError when a record cannot be written."""
 
