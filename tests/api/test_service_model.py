@@ -1,6 +1,7 @@
 """Our shapes and errors against AWS's own service model, as botocore has it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -89,6 +90,15 @@ def test_nothing_is_declined_that_aws_does_not_have() -> None:
     assert set(DECLINED_MEMBERS) <= members
     assert set(DECLINED_ERRORS) <= {shape.name for shape in MODEL.error_shapes}
     assert all([*DECLINED_OPERATIONS.values(), *DECLINED_MEMBERS.values(), *DECLINED_ERRORS.values()])
+
+
+def test_the_reference_names_every_operation_and_what_is_declined_with_its_reason() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "reference" / "secrets-manager-api.md").read_text()
+    declined = {**DECLINED_OPERATIONS, **DECLINED_MEMBERS, **DECLINED_ERRORS}
+    assert [name for name in MODEL.operation_names if f"`{name}`" not in page] == []
+    for name, reason in declined.items():
+        assert f"`{name.rpartition('.')[2]}`" in page
+        assert f"| {reason} |" in page
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
