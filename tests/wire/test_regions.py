@@ -1,6 +1,7 @@
 """Regions are namespaces; the signature's scope says which one a call is in."""
 
 from pathlib import Path
+from typing import Any
 
 import botocore.session
 import pytest
@@ -9,6 +10,7 @@ from detent.model.arn import COMMERCIAL_REGIONS, in_region, partition
 from servers.canary import Canary
 from servers.detent import RunningDetent, running
 from wire.answers import NOT_FOUND, new_name, refused
+from wire.premises import premises
 from wire.raw import raw_client
 
 
@@ -63,3 +65,42 @@ def test_a_region_knows_its_partition(region: str, expected: str) -> None:
     assert partition(region) == expected
     arn = in_region("arn:aws:secretsmanager:us-east-1:000000000000:secret:a:b-AbCdEf", region)
     assert arn == f"arn:{expected}:secretsmanager:{region}:000000000000:secret:a:b-AbCdEf"
+
+
+class MovesTheLabel:
+    """A rotation function whose new value is the token's first letter, and which has nothing to change."""
+
+    def run(self, event: Any, client: Any, _remaining: Any) -> None:
+        secret, token = event["SecretId"], event["ClientRequestToken"]
+        if event["Step"] == "createSecret":
+            value = client.get_secret_value(SecretId=secret)["SecretString"]
+            client.put_secret_value(
+                SecretId=secret,
+                ClientRequestToken=token,
+                SecretString=f"{value} rotated",
+                VersionStages=["AWSPENDING"],
+            )
+        if event["Step"] == "finishSecret":
+            stages = client.describe_secret(SecretId=secret)["VersionIdsToStages"]
+            current = next(version for version, labels in stages.items() if "AWSCURRENT" in labels)
+            client.update_secret_version_stage(
+                SecretId=secret, VersionStage="AWSCURRENT", MoveToVersionId=token, RemoveFromVersionId=current
+            )
+
+
+def test_a_secret_rotates_in_its_own_region_and_its_replicas_follow(tmp_path: Path, canary: Canary) -> None:
+    with premises(tmp_path / "data", {"moves": MovesTheLabel()}) as house:
+        house.client.region = "eu-central-1"
+        made = {"Name": "s", "SecretString": canary.value(), "AddReplicaRegions": [{"Region": "us-east-1"}]}
+        house.client.call("CreateSecret", {**made, "ClientRequestToken": "a" * 32})
+        asked = {"SecretId": "s", "ClientRequestToken": "b" * 32}
+        abroad = "arn:aws:lambda:us-east-1:000000000000:function:moves"
+        code, _ = house.client.call("RotateSecret", {**asked, "RotationLambdaARN": abroad}).error
+        assert code == "InvalidParameterException"
+        here = abroad.replace("us-east-1", "eu-central-1")
+        assert house.client.call("RotateSecret", {**asked, "RotationLambdaARN": here}).status == 200
+        house.drive()
+        for region in ("eu-central-1", "us-east-1"):
+            house.client.region = region
+            read = house.client.call("GetSecretValue", {"SecretId": "s"}).members
+            assert (read["SecretString"], read["VersionId"]) == (f"{canary.value()} rotated", "b" * 32)
