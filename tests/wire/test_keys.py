@@ -115,14 +115,15 @@ def test_a_disabled_key_neither_seals_nor_opens_until_it_is_enabled(client, own_
     assert client.get_secret_value(SecretId=name)["SecretString"] == canary.value()
 
 
-def test_a_replica_under_a_disabled_key_fails_and_catches_up(detent: RunningDetent, client, canary: Canary) -> None:
+@pytest.fixture
+def keys(detent: RunningDetent) -> Any:
+    """A client of Detent's own API in another region."""
     access_key, secret_key = detent.credentials
-    keys = package.client(
-        detent.endpoint,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
-        region_name="eu-central-1",
-    )
+    credentials = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key}
+    return package.client(detent.endpoint, **credentials, region_name="eu-central-1")
+
+
+def test_a_replica_under_a_disabled_key_fails_and_catches_up(detent, client, keys, canary: Canary) -> None:
     there, name, key = detent.client(region_name="eu-central-1"), new_name(), keys.create_key()["KeyId"]
     region = {"Region": "eu-central-1", "KmsKeyId": key}
     made = client.create_secret(Name=name, SecretString=canary.value("1"), AddReplicaRegions=[region])
@@ -140,15 +141,8 @@ def test_a_replica_under_a_disabled_key_fails_and_catches_up(detent: RunningDete
     assert again["Status"] == "InSync"
 
 
-def test_a_replicas_key_alone_can_be_changed_on_it(detent: RunningDetent, client, canary: Canary) -> None:
+def test_a_replicas_key_alone_can_be_changed_on_it(detent, client, keys, canary: Canary) -> None:
     name, there = new_name(), detent.client(region_name="eu-central-1")
-    access_key, secret_key = detent.credentials
-    keys = package.client(
-        detent.endpoint,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
-        region_name="eu-central-1",
-    )
     client.create_secret(Name=name, SecretString=canary.value(), AddReplicaRegions=[{"Region": "eu-central-1"}])
     key = keys.create_key()
     there.update_secret(SecretId=name, KmsKeyId=key["KeyId"])

@@ -118,3 +118,33 @@ def test_a_rotation_is_turned_on_and_off(raw: RawClient, unreachable: str) -> No
     assert described["VersionIdsToStages"][rotated] == ["AWSPENDING"]
     done(raw, "CancelRotateSecret", SecretId=arn)
     assert done(raw, "DescribeSecret", SecretId=arn)["RotationEnabled"] is False
+
+
+def test_replicas_are_made_changed_and_removed_before_their_primary(raw: RawClient, canary: Canary) -> None:
+    name = new_name()
+    made = done(
+        raw,
+        "CreateSecret",
+        Name=name,
+        ClientRequestToken=token(0),
+        Description="",
+        SecretString=canary.value(),
+        AddReplicaRegions=[{"Region": "eu-west-1"}],
+        ForceOverwriteReplicaSecret=False,
+    )
+    assert [one["Region"] for one in made["ReplicationStatus"]] == ["eu-west-1"]
+    added = [{"Region": "eu-west-3"}]
+    done(raw, "ReplicateSecretToRegions", SecretId=made["ARN"], AddReplicaRegions=added)
+    described = done(raw, "DescribeSecret", SecretId=made["ARN"])
+    assert {one["Region"]: one["Status"] for one in described["ReplicationStatus"]} == {
+        "eu-west-1": "InSync",
+        "eu-west-3": "InSync",
+    }
+    done(
+        raw,
+        "RemoveRegionsFromReplication",
+        SecretId=made["ARN"],
+        RemoveReplicaRegions=[one["Region"] for one in described["ReplicationStatus"]],
+    )
+    assert "ReplicationStatus" not in done(raw, "DescribeSecret", SecretId=made["ARN"])
+    done(raw, "DeleteSecret", SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
