@@ -59,8 +59,9 @@ class House:
         self.settings = settings
         self.folder = Folder(settings.data)
         self.clock = clock or SystemClock()
-        self.store = SqliteStore(self.folder.store, self.clock, committed)
         self.audit = AuditTrail(self.folder.audit)
+        self._written = self.audit.batch()  # the records of one batch of the store's writer
+        self.store = SqliteStore(self.folder.store, self.clock, committed, self._written.write)
         self.functions = InProcess(functions, settings.all_regions, self.client, self.clock)
         self.server = Server(
             keyset,
@@ -77,7 +78,8 @@ class House:
         """Give the ASGI callable, and the turns at whose ends its HTTP server must write."""
         records = self.audit.batch()
         turn = Turn(records)
-        return App(self.server, self.store, turn, replace(self.server, audit=records)), turn
+        at_once, writing = (replace(self.server, audit=batch) for batch in (records, self._written))
+        return App(self.server, self.store, turn, at_once, writing), turn
 
     def client(self, credentials: SessionCredentials) -> LocalClient:
         """Give a client in boto3's shape that acts with these credentials, without HTTP."""

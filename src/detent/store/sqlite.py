@@ -52,15 +52,25 @@ class Reader:
 class SqliteStore:
     """`protocol.Store`. Readers are lent out, the one last used first: threads come and go, their rows stay kept."""
 
-    def __init__(self, path: Path, clock: Clock, committed: Callable[[], None] = lambda: None) -> None:
-        """Open a store that is migrated already; `committed` is called after each commit of this process."""
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        committed: Callable[[], None] = lambda: None,
+        committing: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Open a store that is migrated already.
+
+        `committed` is called after each commit of this process, `committing` before it; if that raises, nothing is
+        committed, and whoever submitted the work is told.
+        """
         self._path = path
         self._clock = clock
         self._numbers = itertools.count()
         self._idle: deque[Reader] = deque()
         writing = connect(path)
         tx = SqlTx(writing.execute, clock, writable=True)
-        self._writer = Writer(writing, tx, path.with_suffix(".lock"), committed)
+        self._writer = Writer(writing, tx, path.with_suffix(".lock"), committing, committed)
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
