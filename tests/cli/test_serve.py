@@ -139,6 +139,14 @@ OPTIONS = [
     (["--lease-seconds", "0"], "--lease-seconds must be above 0"),
     (["--step-seconds", "-1"], "--step-seconds must be above 0"),
     (["--jitter-seconds", "-1"], "--jitter-seconds must be 0 or more"),
+    (["--sweep-seconds", "0"], "--sweep-seconds must be above 0"),
+    (["--max-secrets", "0"], "--max-secrets must be between 1 and 1000000000."),
+    (["--max-versions", "2"], "--max-versions must be between 3 and 1000000."),
+    (["--max-labels", "2"], "--max-labels must be between 3 and 1000."),
+    (["--max-tags", "0"], "--max-tags must be between 1 and 1000."),
+    (["--max-value-bytes", "131073"], "--max-value-bytes must be between 1 and 131072."),
+    (["--rate-limit-factor", "-1"], "--rate-limit-factor must be 0 (off) or more"),
+    (["--rate-limit-factor", "nan"], "--rate-limit-factor must be 0 (off) or more"),
     (["--host", "no such host", "--insecure-http"], "cannot listen on no such host:7373"),
 ]
 
@@ -173,6 +181,13 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "DETENT_LEASE_SECONDS": "5",
         "DETENT_STEP_SECONDS": "5",
         "DETENT_JITTER_SECONDS": "0",
+        "DETENT_SWEEP_SECONDS": "5",
+        "DETENT_MAX_SECRETS": "5",
+        "DETENT_MAX_VERSIONS": "5",
+        "DETENT_MAX_LABELS": "5",
+        "DETENT_MAX_TAGS": "5",
+        "DETENT_MAX_VALUE_BYTES": "5",
+        "DETENT_RATE_LIMIT_FACTOR": "0.5",
         "DETENT_TLS_CERT": "cert.pem",
     }
     assert "TLS needs both files" in refusal(detent("serve", env=env))

@@ -259,6 +259,83 @@ def test_a_policy_is_kept_by_its_name_replaced_and_removed(store: Store) -> None
         assert tx.policies.names(key) == []
 
 
+def test_secrets_are_counted_by_account_and_region_until_they_are_erased(store: Store) -> None:
+    kept, gone = added(store, "a"), added(store, "b", deletion=NOW)
+    added(store, "a", region="eu-west-1")
+    added(store, "a", account="1" * 12)
+    store.write(lambda tx: tx.secrets.save(replace(kept, description="changed")))
+    store.write(lambda tx: (tx.secrets.erase(gone.key), tx.secrets.erase(gone.key), tx.secrets.erase(SecretKey(999))))
+    with pytest.raises(ZeroDivisionError):
+        store.write(lambda tx: (tx.secrets.add(a_secret("c")), 1 / 0))
+    with store.read() as tx:
+        assert [
+            tx.secrets.count(*place) for place in ((ACCOUNT, REGION), (ACCOUNT, "eu-west-1"), ("1" * 12, REGION))
+        ] == [
+            1,
+            1,
+            1,
+        ]
+        assert tx.secrets.count(ACCOUNT, "nowhere") == 0
+
+
+def test_what_is_due_for_erasure_is_found_in_every_account_and_region_the_longest_due_first(store: Store) -> None:
+    added(store, "later", deletion=NOW + timedelta(microseconds=1))
+    added(store, "now", deletion=NOW)
+    added(store, "before", deletion=NOW - timedelta(days=1), account="1" * 12, region="eu-west-1")
+    added(store, "kept")
+    with store.read() as tx:
+        assert [secret.name for secret in tx.secrets.due_for_erasure(NOW, 9)] == ["before", "now"]
+        assert [secret.name for secret in tx.secrets.due_for_erasure(NOW, 1)] == ["before"]
+
+
+class Rotated:
+    """A secret's rotations: each is made, gets as far as a step, and ends."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.key = store, added(store).key
+
+    def rotation(
+        self, token: str, step: Step, state: State, minute: int | None, purpose: Purpose = Purpose.ROTATE
+    ) -> Rotation:
+        began = asked_for(self.key, VersionId(token), NOW, purpose)
+        ended = None if minute is None else NOW + timedelta(minutes=minute)
+        return self.store.write(lambda tx: tx.rotations.add(replace(began, step=step, state=state, ended=ended)))
+
+    def acted(self) -> set[str]:
+        with self.store.read() as tx:
+            return set(tx.rotations.acted(self.key))
+
+
+def test_versions_that_a_target_may_know_are_told_until_a_later_rotation_has_succeeded(store: Store) -> None:
+    rotated = Rotated(store)
+    assert rotated.acted() == set()
+    rotated.rotation("made", Step.CREATE, State.ABANDONED, 1)
+    rotated.rotation("tested", Step.TEST, State.SUCCEEDED, 2, Purpose.TEST)
+    assert rotated.acted() == set()
+    rotated.rotation("set", Step.SET, State.ABANDONED, 3)
+    rotated.rotation("cancelled", Step.FINISH, State.CANCELLED, 4)
+    assert rotated.acted() == {"set", "cancelled"}
+    rotated.rotation("won", Step.FINISH, State.SUCCEEDED, 5)
+    assert rotated.acted() == {"won"}
+    rotated.rotation("tested too", Step.TEST, State.SUCCEEDED, 6, Purpose.TEST)
+    rotated.rotation("under way", Step.SET, State.IN_PROGRESS, None)
+    assert rotated.acted() == {"won", "under way"}
+
+
+def test_a_rotation_that_was_resumed_after_a_later_success_counts_from_its_own_end(store: Store) -> None:
+    rotated = Rotated(store)
+    failed = rotated.rotation("failed", Step.SET, State.FAILED, 1)
+    rotated.rotation("won", Step.FINISH, State.SUCCEEDED, 2)
+    assert rotated.acted() == {"won"}
+    store.write(lambda tx: tx.rotations.overrule(failed.resumed(NOW)))
+    assert rotated.acted() == {"failed", "won"}
+    again = NOW + timedelta(minutes=3)
+    store.write(lambda tx: tx.rotations.overrule(replace(failed, state=State.ABANDONED, ended=again)))
+    assert rotated.acted() == {"failed", "won"}
+    rotated.rotation("last", Step.FINISH, State.SUCCEEDED, 4)
+    assert rotated.acted() == {"last"}
+
+
 def test_pages_go_by_creation_then_name_and_hide_what_is_scheduled_for_deletion(store: Store) -> None:
     for name, after in (("z", 0), ("y", 0), ("x", 1), ("gone", 2)):
         added(store, name, created=NOW + timedelta(seconds=after), deletion=NOW if name == "gone" else None)
@@ -454,6 +531,7 @@ class StoreMachine(RuleBasedStateMachine):
         with self.store.read() as tx:
             found = {one.name: one for one in tx.secrets.page(Page(ACCOUNT, REGION, 100, with_deleted=True))}
             assert found == self.secrets
+            assert tx.secrets.count(ACCOUNT, REGION) == len(found)
             for (name, version), value in self.values.items():
                 sealed = tx.secrets.sealed(found[name].key, VersionId(version))
                 assert (None if sealed is None else sealed.ciphertext) == value

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detent.model.errors import BadParameter, LimitExceeded
-from detent.model.secret import CURRENT, MAX_LABELS, PENDING, PREVIOUS, Secret, SecretKey, StagingLabel, VersionId
+from detent.model.errors import BadParameter
+from detent.model.secret import CURRENT, PENDING, PREVIOUS, Secret, SecretKey, StagingLabel, VersionId
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 MINE = StagingLabel("mine")
@@ -79,16 +79,6 @@ REFUSED = [
 def test_a_move_that_does_not_fit_is_refused(before, label, to, source, message) -> None:
     with pytest.raises(BadParameter, match=message):
         secret(**before).label_moved(label, to, source, NOW)
-
-
-def test_more_labels_than_the_limit_are_refused() -> None:
-    full = Secret(
-        SecretKey(1), "", "", "s", "arn:s", NOW, NOW, labels={StagingLabel(str(n)): A for n in range(MAX_LABELS)}
-    )
-    with pytest.raises(LimitExceeded):
-        full.label_moved(MINE, A, None, NOW)
-    with pytest.raises(LimitExceeded):
-        full.version_written(B, [MINE], NOW)
 
 
 versions = st.sampled_from([A, B, C, VersionId("d")])

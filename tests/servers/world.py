@@ -196,7 +196,7 @@ class World:
         return self.database.passwords["app"] == self.value()["password"]
 
     def secret(self) -> Any:
-        return self.ask(secrets.describe_secret, secret_id="app")
+        return self.ask(secrets.describe_secret, secret_id="app").secret
 
     def rotation(self, token: str) -> Rotation:
         with self.house.store.read() as tx:

@@ -1,8 +1,10 @@
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+import detent as package
 from servers.canary import Canary
 from servers.detent import RunningDetent
 
@@ -23,3 +25,18 @@ def unreachable(canary: Canary) -> str:
     """A database secret's value whose server is not there: each step of a rotation fails, and waits to be retried."""
     place = {"engine": "postgres", "host": "127.0.0.1", "port": 1, "username": "app"}
     return json.dumps({**place, "password": canary.value()})
+
+
+@pytest.fixture
+def own_api(detent: RunningDetent) -> Any:
+    """A boto3 client of Detent's own API."""
+    access_key, secret_key = detent.credentials
+    keys = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key, "region_name": "us-east-1"}
+    return package.client(detent.endpoint, **keys)
+
+
+@pytest.fixture
+def key(own_api: Any) -> dict[str, Any]:
+    """A key of this test's own, with an alias."""
+    made: dict[str, Any] = own_api.create_key(Alias=f"alias/{uuid4().hex}")
+    return made

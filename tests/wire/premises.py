@@ -103,10 +103,10 @@ class Premises:
 
 @contextmanager
 def premises(
-    folder: Path, functions: Mapping[str, Function] | None = None, moment: datetime | None = None
+    folder: Path, functions: Mapping[str, Function] | None = None, moment: datetime | None = None, **changed: Any
 ) -> Iterator[Premises]:
     clock = SetClock(moment or datetime(2026, 3, 10, 12, 0, tzinfo=UTC))
-    settings = Settings(folder, jitter_seconds=0)
+    settings = Settings(folder, jitter_seconds=0, **changed)
     house = House(settings, Folder(folder).open(), functions or {}, clock)
     house.folder.initialise(house.server, house.store)
     keys = configparser.RawConfigParser()

@@ -28,13 +28,13 @@ def test_a_secret_without_a_value_has_no_version(client) -> None:
     assert "VersionIdsToStages" not in client.describe_secret(SecretId=name)
 
 
-def test_all_metadata_is_kept(client) -> None:
+def test_all_metadata_is_kept(client, key) -> None:
     name = new_name()
     tags = [{"Key": "b", "Value": "1"}, {"Key": "a", "Value": ""}]
-    client.create_secret(Name=name, Description="what for", KmsKeyId="alias/mine", Type="Kind", Tags=tags)
+    client.create_secret(Name=name, Description="what for", KmsKeyId=key["Alias"], Type="Kind", Tags=tags)
     described = client.describe_secret(SecretId=name)
     kept = {member: described[member] for member in ("Description", "KmsKeyId", "Type", "Tags")}
-    assert kept == {"Description": "what for", "KmsKeyId": "alias/mine", "Type": "Kind", "Tags": tags}
+    assert kept == {"Description": "what for", "KmsKeyId": key["Alias"], "Type": "Kind", "Tags": tags}
 
 
 @pytest.mark.parametrize("kind", ["SecretString", "SecretBinary"])

@@ -29,6 +29,8 @@ from wire.answers import new_name
 PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text())
 REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference" / "detent-api.md"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:detent-postgres-single-user"
+KINDS = ("State", "Step", "Purpose", "Outcome", "KeyState")
+STRUCTURES = ("Attempt", "Key")
 ROWS = {row.name: row for row in OPERATIONS.values() if row.service == DETENT}
 
 
@@ -116,12 +118,13 @@ def test_the_model_has_the_members_that_are_taken_and_given(model: ServiceModel,
 
 
 def test_the_model_has_the_words_that_are_given(model: ServiceModel) -> None:
-    words = {name: set(model.shape_for(name).enum) for name in ("State", "Step", "Purpose", "Outcome")}
+    words = {name: set(model.shape_for(name).enum) for name in KINDS}
     assert words == {
         "State": set(State) - {State.PLANNED},  # what is listed has begun
         "Step": set(Step),
         "Purpose": set(Purpose),
         "Outcome": {"succeeded", "failed"},
+        "KeyState": {"enabled", "disabled"},
     }
 
 
@@ -134,7 +137,7 @@ def test_everything_in_the_model_is_documented(model: ServiceModel) -> None:
     for name in model.operation_names:
         operation = model.operation_model(name)
         assert operation.documentation
-        for shape in (operation.input_shape, operation.output_shape, model.shape_for("Attempt")):
+        for shape in (operation.input_shape, operation.output_shape, *map(model.shape_for, STRUCTURES)):
             assert [member for member, inner in shape.members.items() if not inner.documentation] == []
 
 
@@ -142,10 +145,10 @@ def test_everything_in_the_model_is_in_the_reference(model: ServiceModel) -> Non
     reference = REFERENCE.read_text()
     for name in model.operation_names:
         operation = model.operation_model(name)
-        shapes = (operation.input_shape, operation.output_shape, model.shape_for("Attempt"))
+        shapes = (operation.input_shape, operation.output_shape, *map(model.shape_for, STRUCTURES))
         words = [name, *(shape.name for shape in operation.error_shapes)]
         words += [member for shape in shapes for member in shape.members]
-        words += [word for kind in ("State", "Step", "Purpose", "Outcome") for word in model.shape_for(kind).enum]
+        words += [word for kind in KINDS for word in model.shape_for(kind).enum]
         assert [word for word in words if f"`{word}`" not in reference and f"## {word}\n" not in reference] == []
 
 
@@ -167,7 +170,8 @@ def test_all_that_the_model_has_is_noted_as_published(model: ServiceModel) -> No
         operation, published = model.operation_model(name), PUBLISHED["operations"][name]
         assert set(operation.input_shape.members) == set(published["input"])
         assert set(operation.output_shape.members) == set(published["output"])
-    assert set(model.shape_for("Attempt").members) == set(PUBLISHED["structures"]["Attempt"])
+    for name in STRUCTURES:
+        assert set(model.shape_for(name).members) == set(PUBLISHED["structures"][name])
 
 
 def test_botocore_finds_the_model_and_its_paginator() -> None:

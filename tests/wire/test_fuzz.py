@@ -36,6 +36,13 @@ RULES = {
     "ScheduleExpression": mostly(["rate(5 days)", "rate(4 hours)"], "cron(0 8 1 * ? *)", "rate(x)"),
     "Duration": mostly(["1h", "5h", "24h"], "99h", "h", "٣h"),
 }
+REGIONS = mostly(["eu-west-1", "eu-west-2", "af-south-1"], "us-east-1", "nowhere", "xx-nowhere-1")
+KEYS = mostly(
+    ["", "alias/a", "alias/aws/secretsmanager"], "alias/aws/rds", "alias/none", "none", "arn:aws:kms:x:y:key/z"
+)
+REPLICA = {"Region": REGIONS, "KmsKeyId": KEYS}
+METADATA = {"Key": mostly(["k"], ""), "Value": st.text(max_size=3)}
+CROSSING = mostly([f"{ARN.replace('0' * 12, '1' * 12)}a-AbCdEf"], f"{ARN}a-AbCdEf", "arn")
 TAG = {"Key": st.text(max_size=3), "Value": st.none() | st.text(max_size=3)}
 FILTER = {
     "Key": mostly(["description", "name", "tag-key", "tag-value", "primary-region", "owning-service", "all"], "x"),
@@ -85,9 +92,18 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "PasswordLength": st.integers(0, 50),
     "ExcludeCharacters": st.text(),
     "Description": st.text(),
-    "KmsKeyId": st.text(),
-    "Type": st.text(),
-    "AddReplicaRegions": mostly([None], [], [{"Region": "us-east-1"}]),
+    "KmsKeyId": KEYS,
+    "Type": mostly([None], "T", ""),
+    "AddReplicaRegions": st.lists(st.fixed_dictionaries({}, optional=REPLICA), max_size=2),
+    "RemoveReplicaRegions": st.lists(REGIONS, max_size=2),
+    "CrossAccountPrimaryARN": CROSSING,
+    "CrossAccountReplicaARN": CROSSING,
+    "ReplicaRestriction": mostly(["SameOrg", "NoRestriction"], "same"),
+    "ReplicationRoleARN": mostly(["arn:aws:iam::000000000000:role/r"], "r"),
+    "ExternalSecretRotationRoleArn": mostly(["arn:aws:iam::000000000000:role/r"], "r"),
+    "ExternalSecretRotationMetadata": st.lists(st.fixed_dictionaries({}, optional=METADATA), max_size=2),
+    "KeyId": KEYS,
+    "Alias": mostly(["alias/a", "alias/b"], "alias/aws/x", "alias/", "a"),
     "Filters": st.lists(st.fixed_dictionaries({}, optional=FILTER), max_size=3),
     "SortBy": mostly(["created-date", "last-accessed-date", "last-changed-date", "name"], "Name"),
     "SortOrder": mostly(["asc", "desc"], "up"),
@@ -103,6 +119,10 @@ NEEDED = {
     "TagKeys",
     "RotationLambdaARN",
     "ResourcePolicy",
+    "AddReplicaRegions",
+    "RemoveReplicaRegions",
+    "CrossAccountReplicaARN",
+    "KeyId",
 }
 
 
@@ -110,7 +130,7 @@ NEEDED = {
 def requests(draw: st.DrawFn) -> tuple[str, bytes]:
     """A target and a body: nearly always all it needs, and most of the time nothing but good values."""
     target = draw(st.sampled_from(sorted(OPERATIONS)))
-    members = {wire_name(field) for field in OPERATIONS[target].shape.__struct_fields__}
+    members = {wire_name(field) for field in OPERATIONS[target].shape.__struct_fields__} or {"Nothing"}
     chosen = {name for name in sorted(members) if draw(st.integers(0, 30)) > (1 if name in NEEDED else 15)}
     body = {name: draw(PLAUSIBLE.get(name, st.booleans())) for name in sorted(chosen)}
     body.update(draw(st.dictionaries(st.sampled_from(sorted(members)) | st.text(max_size=5), ANY, max_size=1)))

@@ -300,7 +300,7 @@ def test_an_unknown_or_absent_target_is_an_unknown_operation(raw: RawClient, tar
 
 @pytest.mark.parametrize(
     "operation",
-    ["BatchGetSecretValue", "ReplicateSecretToRegions", "Nothing"],
+    ["GetSecretvalue", "Nothing"],
 )
 def test_an_operation_without_a_row_is_an_unknown_operation(raw: RawClient, operation: str) -> None:
     assert raw.call(operation).error == ("UnknownOperationException", "")

@@ -36,20 +36,20 @@ def test_the_same_value_under_a_new_token_is_a_new_version(client, canary: Canar
     assert client.describe_secret(SecretId=name)["LastChangedDate"] > before
 
 
-def test_metadata_alone_makes_no_version_and_moves_the_date_of_change(client, canary: Canary) -> None:
+def test_metadata_alone_makes_no_version_and_moves_the_date_of_change(client, canary: Canary, key) -> None:
     name = new_name()
-    client.create_secret(Name=name, SecretString=canary.value(), Description="old", Type="T", KmsKeyId="alias/k")
+    client.create_secret(Name=name, SecretString=canary.value(), Description="old", Type="T", KmsKeyId=key["Alias"])
     before = client.describe_secret(SecretId=name)
     assert "VersionId" not in client.update_secret(SecretId=name, Description="new")
     after = client.describe_secret(SecretId=name)
-    assert (after["Description"], after["Type"], after["KmsKeyId"]) == ("new", "T", "alias/k")
+    assert (after["Description"], after["Type"], after["KmsKeyId"]) == ("new", "T", key["Alias"])
     assert after["VersionIdsToStages"] == before["VersionIdsToStages"]
     assert after["LastChangedDate"] > before["LastChangedDate"]
 
 
-def test_an_empty_description_or_key_is_shown_as_none(client) -> None:
+def test_an_empty_description_or_key_is_shown_as_none(client, key) -> None:
     name = new_name()
-    client.create_secret(Name=name, Description="old", KmsKeyId="alias/k")
+    client.create_secret(Name=name, Description="old", KmsKeyId=key["Alias"])
     client.update_secret(SecretId=name, Description="", KmsKeyId="")
     assert {"Description", "KmsKeyId"}.isdisjoint(client.describe_secret(SecretId=name))
 
@@ -88,11 +88,11 @@ def test_what_every_operation_on_a_secret_refuses_is_refused(client, canary: Can
         client.update_secret(SecretId=name, Description="d")
 
 
-def test_a_version_of_the_default_key_and_of_another_key_are_told_apart(client, canary: Canary) -> None:
+def test_a_version_of_the_default_key_and_of_another_key_are_told_apart(client, canary: Canary, key) -> None:
     name = new_name()
     client.create_secret(Name=name, SecretString=canary.value())
     (version,) = client.list_secret_version_ids(SecretId=name)["Versions"]
     assert version["KmsKeyIds"] == ["DefaultEncryptionKey"]
-    client.update_secret(SecretId=name, KmsKeyId="arn:aws:kms:us-east-1:000000000000:key/k")
+    client.update_secret(SecretId=name, KmsKeyId=key["ARN"])
     (version,) = client.list_secret_version_ids(SecretId=name)["Versions"]
-    assert version["KmsKeyIds"] == ["arn:aws:kms:us-east-1:000000000000:key/k"]
+    assert version["KmsKeyIds"] == [key["ARN"]]

@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 from detent import __version__
-from detent.api.calls import Answer, Call, Origin, Origins, Refusal, broken, decode, perform, refuse
+from detent.api.calls import NOBODY, Answer, Call, Origin, Origins, Refusal, broken, decode, perform, refuse
 from detent.api.errors import Refused
 from detent.api.operations import DETENT, OPERATIONS, SECRETS_MANAGER, UNKNOWN, Runs
+from detent.api.rates import Rates
 from detent.api.shapes import Request
 from detent.api.sigv4 import Signed, Signers, Verified, Verifier
 from detent.api.told import Told
@@ -43,8 +44,10 @@ class App:
         turn: Turn | None = None,
         at_once: Server | None = None,
         writing: Server | None = None,
+        *,
+        rates: Rates | None = None,
     ) -> None:
-        """Serve these two.
+        """Serve these two; `rates` None: callers may call as often as they like.
 
         `at_once` and `writing` are the same server; the first has its audit batched by `turn`, for what runs on the
         loop, the other by the store, which writes it before it commits.
@@ -55,6 +58,7 @@ class App:
         self._store = store
         self._turn = turn or Turn()
         self._told = Told()
+        self._rates = rates
         self._origins = Origins()
         self._verifier = Verifier(server.regions, frozenset({SECRETS_MANAGER, DETENT}))
 
@@ -77,7 +81,10 @@ class App:
                     with snapshot() as tx:
                         self._turn.saw(tx.stamp)
                         env = self._at_once.env(tx, call.region)
+                        before = call.principal  # known already if a commit has overtaken the first snapshot
                         call = Call(call.origin, call.operation, *self._verified(request, env))
+                        if self._rates is not None and before is NOBODY:
+                            _spend(self._rates, call)
                         call = Call(*call[:4], _request(scope, call, request.body))
                         if call.operation.runs_for(call.request) is Runs.ON_LOOP:
                             return perform(self._at_once, call, env._replace(region=call.region))
@@ -113,6 +120,12 @@ class App:
 
     def _in(self, server: Server, call: Call, tx: Any) -> Answer:  # noqa: ANN401 - the store's transaction
         return perform(server, call, server.env(tx, call.region))
+
+
+def _spend(rates: Rates, call: Call) -> None:
+    """Charge the call to its caller's account (I)."""
+    if call.operation.group is not None:
+        rates.spend(call.principal.account, call.region, call.operation.group)
 
 
 def _signed(scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Signed:

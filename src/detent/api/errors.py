@@ -12,6 +12,7 @@ CODES: dict[type[errors.DetentError], str] = {
     errors.NotPermitted: "AccessDeniedException",
     errors.FailedConstraint: "ValidationException",
     errors.CannotOpen: "DecryptionFailure",
+    errors.CannotSeal: "EncryptionFailure",
     errors.BadPage: "InvalidNextTokenException",
     errors.MalformedPolicy: "MalformedPolicyDocumentException",
     errors.PublicPolicy: "PublicPolicyException",

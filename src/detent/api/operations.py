@@ -8,11 +8,31 @@ from typing import Any
 import msgspec
 
 from detent.api import replies, shapes
+from detent.api.rates import GROUPS, Group
 from detent.model.ports import AuditedPart
-from detent.service import batches, history, listing, passwords, policies, rotations, secrets, versions
+from detent.service import (
+    batches,
+    cross_account,
+    history,
+    keys,
+    listing,
+    passwords,
+    policies,
+    replication,
+    rotations,
+    secrets,
+    versions,
+)
 
 SECRETS_MANAGER, DETENT = "secretsmanager", "detent"  # signing names, and target prefixes too
-_NESTED = {"tags", "rotation_rules", "filters"}
+# How the service takes members that are made of members.
+_PLAIN: Mapping[str, Callable[[Any], Any]] = {
+    "add_replica_regions": lambda given: [(one.region, one.kms_key_id) for one in given],
+    "external_secret_rotation_metadata": lambda given: [(one.key, one.value) for one in given],
+    "filters": lambda given: [(one.key, one.values) for one in given],
+    "rotation_rules": lambda given: {k: v for k, v in msgspec.structs.asdict(given).items() if v is not None},
+    "tags": lambda given: {tag.key: tag.value or "" for tag in given},
+}
 
 
 class Runs(Enum):
@@ -36,18 +56,18 @@ class Operation:
     long_with: str | None = None  # the field whose presence makes a short read a long one
     parts: Callable[[Any], Iterable[AuditedPart]] | None = None  # of a call that stands for several: each is recorded
     decoder: "msgspec.json.Decoder[shapes.Request]" = field(init=False)
+    group: Group | None = field(init=False)  # with which others it is counted (I); None: it is not counted
     nested: bool = field(init=False)  # whether a member is made of members
     shown: tuple[tuple[str, str], ...] = field(init=False)  # what the audit trail keeps: field, and its name there
 
     def __post_init__(self) -> None:
         """Make ready what each call needs."""
         object.__setattr__(self, "decoder", msgspec.json.Decoder(self.shape))
+        object.__setattr__(self, "group", GROUPS.get(self.name))
         named = [(name, shapes.wire_name(name)) for name in self.shape.__struct_fields__]
         shown = tuple((name, wire[:1].lower() + wire[1:]) for name, wire in named if name not in shapes.SENSITIVE)
         object.__setattr__(self, "shown", shown)
-        object.__setattr__(
-            self, "nested", bool({"tags", "rotation_rules", "filters"} & set(self.shape.__struct_fields__))
-        )
+        object.__setattr__(self, "nested", bool(_PLAIN.keys() & set(self.shape.__struct_fields__)))
 
     @property
     def reads_only(self) -> bool:
@@ -64,7 +84,9 @@ class Operation:
         """Give the request's members as the service function takes them."""
         arguments = msgspec.structs.asdict(request)
         if self.nested:
-            arguments = {name: _plain(name, value) for name, value in arguments.items()}
+            for name in _PLAIN.keys() & arguments.keys():
+                if arguments[name] is not None:
+                    arguments[name] = _PLAIN[name](arguments[name])
         return arguments
 
     def audited(self, request: shapes.Request) -> dict[str, Any]:
@@ -72,21 +94,19 @@ class Operation:
         return {wire: value for name, wire in self.shown if (value := getattr(request, name)) is not None}
 
 
-def _plain(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a shape declares
-    if name == "tags" and value is not None:
-        return {tag.key: tag.value or "" for tag in value}
-    if name == "filters" and value is not None:
-        return [(one.key, one.values) for one in value]
-    if isinstance(value, shapes.RotationRules):
-        return {name: member for name, member in msgspec.structs.asdict(value).items() if member is not None}
-    return value
-
-
 def _nothing(_: object) -> None:
     """Answer with an empty body (A.2)."""
 
 
 _ROWS = (
+    Operation(
+        SECRETS_MANAGER,
+        "AssociateCrossAccountReplica",
+        shapes.AssociateCrossAccountReplica,
+        cross_account.associate_cross_account_replica,
+        replies.linked,
+        Runs.ON_WRITER,
+    ),
     Operation(
         SECRETS_MANAGER,
         "BatchGetSecretValue",
@@ -106,7 +126,7 @@ _ROWS = (
         Runs.ON_WRITER,
     ),
     Operation(
-        SECRETS_MANAGER, "CreateSecret", shapes.CreateSecret, secrets.create_secret, replies.written, Runs.ON_WRITER
+        SECRETS_MANAGER, "CreateSecret", shapes.CreateSecret, secrets.create_secret, replies.created, Runs.ON_WRITER
     ),
     Operation(
         SECRETS_MANAGER,
@@ -121,6 +141,14 @@ _ROWS = (
     ),
     Operation(
         SECRETS_MANAGER, "DescribeSecret", shapes.SecretNamed, secrets.describe_secret, replies.described, Runs.ON_LOOP
+    ),
+    Operation(
+        SECRETS_MANAGER,
+        "DisassociateCrossAccountReplica",
+        shapes.DisassociateCrossAccountReplica,
+        cross_account.disassociate_cross_account_replica,
+        replies.unlinked,
+        Runs.ON_WRITER,
     ),
     Operation(
         SECRETS_MANAGER,
@@ -175,10 +203,34 @@ _ROWS = (
         SECRETS_MANAGER, "PutSecretValue", shapes.PutSecretValue, versions.put_secret_value, replies.put, Runs.ON_WRITER
     ),
     Operation(
+        SECRETS_MANAGER,
+        "RemoveRegionsFromReplication",
+        shapes.RemoveRegionsFromReplication,
+        replication.remove_regions_from_replication,
+        replies.replication,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        SECRETS_MANAGER,
+        "ReplicateSecretToRegions",
+        shapes.ReplicateSecretToRegions,
+        replication.replicate_secret_to_regions,
+        replies.replication,
+        Runs.ON_WRITER,
+    ),
+    Operation(
         SECRETS_MANAGER, "RestoreSecret", shapes.SecretNamed, secrets.restore_secret, replies.named, Runs.ON_WRITER
     ),
     Operation(
         SECRETS_MANAGER, "RotateSecret", shapes.RotateSecret, rotations.rotate_secret, replies.written, Runs.ON_WRITER
+    ),
+    Operation(
+        SECRETS_MANAGER,
+        "StopReplicationToReplica",
+        shapes.SecretNamed,
+        replication.stop_replication_to_replica,
+        replies.promoted,
+        Runs.ON_WRITER,
     ),
     Operation(SECRETS_MANAGER, "TagResource", shapes.TagResource, secrets.tag_resource, _nothing, Runs.ON_WRITER),
     Operation(SECRETS_MANAGER, "UntagResource", shapes.UntagResource, secrets.untag_resource, _nothing, Runs.ON_WRITER),
@@ -201,6 +253,10 @@ _ROWS = (
         replies.policy_validation,
         Runs.ON_THREAD,
     ),
+    Operation(DETENT, "CreateKey", shapes.CreateKey, keys.create_key, replies.key, Runs.ON_WRITER),
+    Operation(DETENT, "DisableKey", shapes.KeyNamed, keys.disable_key, replies.key, Runs.ON_WRITER),
+    Operation(DETENT, "EnableKey", shapes.KeyNamed, keys.enable_key, replies.key, Runs.ON_WRITER),
+    Operation(DETENT, "ListKeys", shapes.ListKeys, keys.list_keys, replies.keys, Runs.ON_THREAD),
     Operation(
         DETENT, "DescribeRotation", shapes.DescribeRotation, history.describe_rotation, replies.rotation, Runs.ON_LOOP
     ),

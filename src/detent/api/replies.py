@@ -1,21 +1,24 @@
 """What the service answers, as the wire's replies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time
 
 from detent.api import shapes
 from detent.api.errors import code_of
 from detent.model.errors import DetentError
+from detent.model.keyset import ROOT_KEYSET_ID, CustomerKeyset, keyset_arn
 from detent.model.ports import AuditedPart
 from detent.model.rotation import Attempt
 from detent.model.schedule import RotationRules
-from detent.model.secret import Secret, Version
+from detent.model.secret import RotationSettings, Secret, Version
 from detent.model.value import SecretValue
 from detent.service.batches import Tried
+from detent.service.cross_account import Linked
 from detent.service.history import SecretRotation
 from detent.service.paging import Paged
 from detent.service.policies import NamedPolicy
-from detent.service.secrets import Deleted
+from detent.service.replication import cross_account, regional
+from detent.service.secrets import Deleted, Described
 from detent.service.versions import ListedVersions, ReadValue, WrittenVersion
 from detent.service.vetting import Failure
 
@@ -78,6 +81,51 @@ def written(made: WrittenVersion) -> shapes.NamedReply:
     return shapes.NamedReply(arn=made.secret.arn, name=made.secret.name, version_id=made.version_id)
 
 
+def created(made: WrittenVersion) -> shapes.CreatedReply:
+    """Answer CreateSecret."""
+    return shapes.CreatedReply(
+        arn=made.secret.arn,
+        name=made.secret.name,
+        version_id=made.version_id,
+        replication_status=_replicas(made.secret, {}) or None,
+    )
+
+
+def replication(secret: Secret) -> shapes.ReplicationReply:
+    """Answer ReplicateSecretToRegions and RemoveRegionsFromReplication."""
+    return shapes.ReplicationReply(arn=secret.arn, replication_status=_replicas(secret, {}))
+
+
+def promoted(secret: Secret) -> shapes.PromotedReply:
+    """Answer StopReplicationToReplica."""
+    return shapes.PromotedReply(arn=secret.arn)
+
+
+def linked(link: Linked) -> shapes.CrossAccountReply:
+    """Answer AssociateCrossAccountReplica."""
+    return shapes.CrossAccountReply(
+        arn=link.primary.arn, cross_account_replica_arn=link.replica.arn, replication_status=link.replica.status
+    )
+
+
+def unlinked(link: Linked) -> shapes.CrossAccountReply:
+    """Answer DisassociateCrossAccountReplica."""
+    return shapes.CrossAccountReply(arn=link.primary.arn, cross_account_replica_arn=link.replica.arn)
+
+
+def _replicas(secret: Secret, read: Mapping[str, date | None]) -> list[shapes.ReplicaShown]:
+    return [
+        shapes.ReplicaShown(
+            region=replica.place.region,
+            status=replica.status,
+            kms_key_id=replica.kms_key_id,
+            status_message=replica.message,
+            last_accessed_date=_day(read.get(replica.arn)),
+        )
+        for replica in regional(secret)
+    ]
+
+
 def put(made: WrittenVersion) -> shapes.NamedReply:
     """Answer PutSecretValue: with the version's labels as they are now."""
     stages: list[str] = [] if made.version_id is None else [*made.secret.labels_of(made.version_id)]
@@ -86,15 +134,31 @@ def put(made: WrittenVersion) -> shapes.NamedReply:
     )
 
 
-def described(secret: Secret) -> shapes.SecretReply:
+def described(found: Described) -> shapes.SecretReply:
     """Answer DescribeSecret."""
-    return _secret(secret, version_ids_to_stages=_stages(secret))
+    secret = found.secret
+    shown = _secret(secret)
+    shown.version_ids_to_stages = _stages(secret)
+    shown.replication_status = _replicas(secret, found.read) or None
+    shown.cross_account_replicas = [
+        shapes.CrossAccountReplicaShown(replica.arn, replica.status, replica.role, replica.message)
+        for replica in cross_account(secret)
+    ] or None
+    if secret.primary is not None and secret.primary_region is None:
+        link = secret.primary
+        shown.cross_account_primary = shapes.CrossAccountPrimaryShown(link.arn, link.status, link.message)
+    return shown
 
 
 def listed(page: Paged[Secret]) -> shapes.ListSecretsReply:
     """Answer ListSecrets."""
-    entries = [_secret(secret, secret_versions_to_stages=_stages(secret)) for secret in page.items]
-    return shapes.ListSecretsReply(secret_list=entries, next_token=page.next_token)
+    return shapes.ListSecretsReply(secret_list=[_entry(secret) for secret in page.items], next_token=page.next_token)
+
+
+def _entry(secret: Secret) -> shapes.SecretReply:
+    shown = _secret(secret)
+    shown.secret_versions_to_stages = _stages(secret)
+    return shown
 
 
 def _stages(secret: Secret) -> dict[str, list[str]] | None:
@@ -102,7 +166,7 @@ def _stages(secret: Secret) -> dict[str, list[str]] | None:
     return {holder: list(secret.labels_of(holder)) for holder in holders} or None
 
 
-def _secret(secret: Secret, **stages: dict[str, list[str]] | None) -> shapes.SecretReply:
+def _secret(secret: Secret) -> shapes.SecretReply:
     rotation = secret.rotation
     on = rotation if secret.rotates else None
     window = on.next_window if on is not None else None
@@ -122,8 +186,15 @@ def _secret(secret: Secret, **stages: dict[str, list[str]] | None) -> shapes.Sec
         next_rotation_date=None if window is None else seconds(window.last_second),
         tags=None if secret.tags is None else [shapes.TagShown(key=k, value=v) for k, v in secret.tags.items()],
         created_date=seconds(secret.created),
-        **stages,
+        primary_region=secret.primary_region,
+        external_secret_rotation_metadata=_metadata(rotation),
+        external_secret_rotation_role_arn=rotation.external.role if rotation and rotation.external else None,
     )
+
+
+def _metadata(rotation: RotationSettings | None) -> list[shapes.MetadataShown] | None:
+    external = rotation.external if rotation is not None else None
+    return None if external is None else [shapes.MetadataShown(key, value) for key, value in external.metadata] or None
 
 
 def _rules(rules: RotationRules | None) -> shapes.RotationRulesShown | None:
@@ -152,8 +223,16 @@ def _version(secret: Secret, version: Version) -> shapes.VersionReply:
         version_stages=list(secret.labels_of(version.id)) or None,
         last_accessed_date=_day(version.accessed),
         created_date=seconds(version.created),
-        kms_key_ids=[secret.kms_key_id or "DefaultEncryptionKey"],
+        kms_key_ids=_keysets(secret, version),
     )
+
+
+def _keysets(secret: Secret, version: Version) -> list[str] | None:
+    """Name the key a value lies under; a placeholder has no value yet."""
+    if version.keyset_id is None:
+        return None
+    is_default = version.keyset_id == ROOT_KEYSET_ID
+    return ["DefaultEncryptionKey" if is_default else keyset_arn(secret.region, secret.account, version.keyset_id)]
 
 
 def deleted(gone: Deleted) -> shapes.DeleteSecretReply:
@@ -190,6 +269,22 @@ def policy_validation(failures: list[Failure]) -> shapes.PolicyValidationReply:
         shapes.PolicyFailureReply(check_name=failure.check, error_message=str(failure.error)) for failure in failures
     ]
     return shapes.PolicyValidationReply(policy_validation_passed=not told, validation_errors=told)
+
+
+def key(keyset: CustomerKeyset) -> shapes.KeyReply:
+    """Answer with one keyset."""
+    return shapes.KeyReply(
+        key_id=keyset.id,
+        arn=keyset.arn,
+        state="enabled" if keyset.enabled else "disabled",
+        created_date=seconds(keyset.created),
+        alias=keyset.alias,
+    )
+
+
+def keys(keysets: list[CustomerKeyset]) -> shapes.ListKeysReply:
+    """Answer ListKeys."""
+    return shapes.ListKeysReply(keys=[key(keyset) for keyset in keysets])
 
 
 def rotation(found: SecretRotation) -> shapes.RotationReply:

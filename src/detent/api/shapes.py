@@ -7,7 +7,15 @@ from msgspec import Meta, Struct
 # Members whose values never stand in an error, a log or the audit trail.
 SENSITIVE = frozenset({"secret_string", "secret_binary", "rotation_token", "random_password"})
 
-_SPECIAL = {"arn": "ARN", "rotation_lambda_arn": "RotationLambdaARN"}
+_SPECIAL = {
+    "arn": "ARN",
+    "rotation_lambda_arn": "RotationLambdaARN",
+    "cross_account_primary_arn": "CrossAccountPrimaryARN",
+    "cross_account_replica_arn": "CrossAccountReplicaARN",
+    "replication_role_arn": "ReplicationRoleARN",
+    "primary_secret_arn": "PrimarySecretARN",
+    "replica_secret_arn": "ReplicaSecretARN",
+}
 
 
 def wire_name(field: str) -> str:
@@ -42,6 +50,10 @@ ResourcePolicy = Annotated[str, Meta(min_length=1, max_length=20480)]
 TagKey = Annotated[str, Meta(min_length=1, max_length=128)]
 
 FilterValue = Annotated[str, Meta(max_length=512, pattern=r"\A^\!?[a-zA-Z0-9 :_@\/\+\=\.\-\!]*$\Z")]
+
+
+Region = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^([a-z]+-)+\d+$")]
+SomeArn = Annotated[str, Meta(min_length=20, max_length=2048)]
 
 
 class Tag(Request):
@@ -79,7 +91,7 @@ class RotationRulesShown(Reply):
 class ReplicaRegion(Request):
     """A region to replicate to."""
 
-    region: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^([a-z]+-)+\d+$")] | None = None
+    region: Region | None = None
     kms_key_id: UpTo2048 | None = None
 
 
@@ -93,6 +105,50 @@ class Filter(Request):
 Filters = Annotated[list[Filter], Meta(max_length=10)]
 
 
+ReplicaRegions = Annotated[list[ReplicaRegion], Meta(min_length=1)]
+
+
+class ReplicaShown(Reply):
+    """A replica in another region, as its primary's reply shows it."""
+
+    region: str
+    status: str
+    kms_key_id: str | None = None
+    status_message: str | None = None
+    last_accessed_date: float | None = None
+
+
+class CrossAccountReplicaShown(Reply):
+    """A replica in another account, as its primary's reply shows it."""
+
+    replica_secret_arn: str
+    replication_status: str
+    replication_role_arn: str | None = None
+    status_message: str | None = None
+
+
+class CrossAccountPrimaryShown(Reply):
+    """A primary in another account, as its replica's reply shows it."""
+
+    primary_secret_arn: str
+    replication_status: str
+    status_message: str | None = None
+
+
+class Metadata(Request):
+    """One entry of what rotates a managed external secret, as asked."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=256)]
+    value: Annotated[str, Meta(min_length=1, max_length=2048)]
+
+
+class MetadataShown(Reply):
+    """The same, as shown."""
+
+    key: str
+    value: str
+
+
 class CreateSecret(Request):
     """B.1."""
 
@@ -104,7 +160,9 @@ class CreateSecret(Request):
     secret_binary: bytes | None = None
     tags: list[Tag] | None = None
     type: TypeName | None = None
-    add_replica_regions: Annotated[list[ReplicaRegion], Meta(min_length=1)] | None = None
+    add_replica_regions: ReplicaRegions | None = None
+    force_overwrite_replica_secret: bool | None = None
+    cross_account_primary_arn: SomeArn | None = None
 
 
 class GetSecretValue(Request):
@@ -198,6 +256,39 @@ class RotateSecret(Request):
     rotation_lambda_arn: UpTo2048 | None = None
     rotation_rules: RotationRules | None = None
     rotate_immediately: bool | None = None
+    external_secret_rotation_metadata: list[Metadata] | None = None
+    external_secret_rotation_role_arn: SomeArn | None = None
+
+
+class ReplicateSecretToRegions(Request):
+    """B.17."""
+
+    secret_id: SecretId
+    add_replica_regions: ReplicaRegions
+    force_overwrite_replica_secret: bool | None = None
+
+
+class RemoveRegionsFromReplication(Request):
+    """B.17."""
+
+    secret_id: SecretId
+    remove_replica_regions: Annotated[list[Region], Meta(min_length=1)]
+
+
+class AssociateCrossAccountReplica(Request):
+    """B.19."""
+
+    secret_id: SecretId
+    cross_account_replica_arn: SomeArn
+    replica_restriction: Literal["SameOrg", "NoRestriction"] | None = None
+    replication_role_arn: SomeArn | None = None
+
+
+class DisassociateCrossAccountReplica(Request):
+    """B.19."""
+
+    secret_id: SecretId
+    cross_account_replica_arn: SomeArn
 
 
 class GetRandomPassword(Request):
@@ -273,6 +364,38 @@ class DescribeRotation(Request):
     version_id: VersionId | None = None
 
 
+class CreateKey(Request):
+    """Detent's own: a keyset that a KmsKeyId can name."""
+
+    alias: Annotated[str, Meta(min_length=7, max_length=256, pattern=r"\Aalias/[a-zA-Z0-9/_-]+\Z")] | None = None
+
+
+class ListKeys(Request):
+    """Detent's own: all keysets of an account in a region, but for the default one."""
+
+
+class KeyNamed(Request):
+    """Detent's own: a request with nothing but the keyset."""
+
+    key_id: Annotated[str, Meta(min_length=1, max_length=2048)]
+
+
+class KeyReply(Reply):
+    """One keyset."""
+
+    key_id: str
+    arn: str
+    state: str
+    created_date: float
+    alias: str | None = None
+
+
+class ListKeysReply(Reply):
+    """Detent's own."""
+
+    keys: list[KeyReply]
+
+
 class NamedReply(Reply):
     """The secret, and the version a call made."""
 
@@ -280,6 +403,36 @@ class NamedReply(Reply):
     name: str
     version_id: str | None = None
     version_stages: list[str] | None = None
+
+
+class CreatedReply(Reply):
+    """B.1."""
+
+    arn: str
+    name: str
+    version_id: str | None = None
+    replication_status: list[ReplicaShown] | None = None
+
+
+class ReplicationReply(Reply):
+    """B.17."""
+
+    arn: str
+    replication_status: list[ReplicaShown]
+
+
+class PromotedReply(Reply):
+    """B.17."""
+
+    arn: str
+
+
+class CrossAccountReply(Reply):
+    """B.19; the status is that of the link just made."""
+
+    arn: str
+    cross_account_replica_arn: str
+    replication_status: str | None = None
 
 
 class SecretValueReply(Reply):
@@ -330,6 +483,12 @@ class SecretReply(Reply):
     tags: list[TagShown] | None = None
     version_ids_to_stages: dict[str, list[str]] | None = None
     secret_versions_to_stages: dict[str, list[str]] | None = None
+    external_secret_rotation_metadata: list[MetadataShown] | None = None
+    external_secret_rotation_role_arn: str | None = None
+    primary_region: str | None = None
+    replication_status: list[ReplicaShown] | None = None
+    cross_account_primary: CrossAccountPrimaryShown | None = None
+    cross_account_replicas: list[CrossAccountReplicaShown] | None = None
 
 
 class ListSecretsReply(Reply):

@@ -79,6 +79,20 @@ def serve(  # noqa: PLR0917 - typer calls it by keyword
         float | None,
         _setting("jitter_seconds", "Over how long scheduled rotations are spread after their window opens."),
     ] = None,
+    sweep_seconds: Annotated[
+        float | None, _setting("sweep_seconds", "How often to look for secrets whose recovery window has passed.")
+    ] = None,
+    max_secrets: Annotated[int | None, _setting("max_secrets", "Secrets per account and region.")] = None,
+    max_versions: Annotated[
+        int | None, _setting("max_versions", "Versions per secret, beyond which the oldest without a label go.")
+    ] = None,
+    max_labels: Annotated[int | None, _setting("max_labels", "Staging labels per secret.")] = None,
+    max_tags: Annotated[int | None, _setting("max_tags", "Tags per secret.")] = None,
+    max_value_bytes: Annotated[int | None, _setting("max_value_bytes", "Bytes per secret value.")] = None,
+    rate_limit_factor: Annotated[
+        float | None,
+        _setting("rate_limit_factor", "Times AWS's request rates: 1 is AWS's own, 0 is no limit.", shown="0"),
+    ] = None,
     config: Annotated[
         Path | None, _setting("config", "A TOML file.", shown="DIR/detent.toml if it is there", **_FILE)
     ] = None,

@@ -7,9 +7,10 @@ import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
-from detent.crypto.keyset import ROOT_KEYSET_ID, Keyset, KeysetUnreadable
+from detent.crypto.keyset import Keyset, KeysetUnreadable
 from detent.main.settings import CannotStart, Settings
 from detent.model.errors import CannotOpen
+from detent.model.keyset import ROOT_KEYSET_ID
 from detent.model.value import SealedValue, SecretValue
 from detent.service import access
 from detent.service.env import Env, Server

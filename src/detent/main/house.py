@@ -7,18 +7,20 @@ from datetime import datetime, timedelta
 
 from detent.api.app import App
 from detent.api.local import LocalClient
+from detent.api.rates import Rates
 from detent.api.turn import Turn
 from detent.audit.trail import AuditTrail
 from detent.crypto.keyset import Keyset
 from detent.functions.builtin import BUILTIN
 from detent.main.folder import Folder, SystemClock
 from detent.main.settings import Settings
+from detent.main.sweeper import Sweeper
 from detent.model.ports import Clock, SessionCredentials
 from detent.model.secret import Secret, VersionId
 from detent.rotation.invoker import Function, InProcess
 from detent.rotation.runner import Runner
 from detent.rotation.scheduler import Scheduler
-from detent.service import access, scrubbing
+from detent.service import access, following, scrubbing
 from detent.service.env import Server
 from detent.store.protocol import Store, Tx
 from detent.store.sqlite import SqliteStore
@@ -61,7 +63,7 @@ class House:
         self.clock = clock or SystemClock()
         self.audit = AuditTrail(self.folder.audit)
         self._written = self.audit.batch()  # the records of one batch of the store's writer
-        self.store = SqliteStore(self.folder.store, self.clock, committed, self._written.write)
+        self.store = SqliteStore(self.folder.store, self.clock, committed, self._settle, self._written.write)
         self.functions = InProcess(functions, settings.all_regions, self.client, self.clock)
         self.server = Server(
             keyset,
@@ -72,14 +74,20 @@ class House:
             settings.region,
             settings.all_regions,
             timedelta(seconds=settings.jitter_seconds),
+            settings.limits,
         )
+
+    def _settle(self, tx: Tx) -> None:
+        following.settle(self.server, tx)
 
     def app(self) -> tuple[App, Turn]:
         """Give the ASGI callable, and the turns at whose ends its HTTP server must write."""
         records = self.audit.batch()
         turn = Turn(records)
         at_once, writing = (replace(self.server, audit=batch) for batch in (records, self._written))
-        return App(self.server, self.store, turn, at_once, writing), turn
+        factor = self.settings.rate_limit_factor
+        rates = Rates(factor, self.settings.workers) if factor else None
+        return App(self.server, self.store, turn, at_once, writing, rates=rates), turn
 
     def client(self, credentials: SessionCredentials) -> LocalClient:
         """Give a client in boto3's shape that acts with these credentials, without HTTP."""
@@ -102,6 +110,10 @@ class House:
     def scheduler(self, wait: Callable[[float], None] = time.sleep) -> Scheduler:
         """Give what claims due rotations; `wait` sleeps for so many seconds, or until something was committed."""
         return Scheduler(self.store, self.clock, self.runner().drive, self.settings.lease_seconds, wait)
+
+    def sweeper(self) -> Sweeper:
+        """Give what erases secrets whose recovery window has passed."""
+        return Sweeper(self.server, self.store, self.settings.sweep_seconds)
 
     def close(self) -> None:
         """Finish what was submitted."""

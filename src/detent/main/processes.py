@@ -182,7 +182,10 @@ def _rotate(house: House, wait_for_commit: Callable[[float], None]) -> None:
     scheduler = house.scheduler(wait_for_commit)
     for told in _TOLD:
         signal.signal(told, lambda _number, _frame: scheduler.stopping.set())
+    sweeping = threading.Thread(target=house.sweeper().run, args=(scheduler.stopping,), name="sweeper", daemon=True)
+    sweeping.start()
     scheduler.run()
+    sweeping.join()
 
 
 def log_to_stderr() -> None:

@@ -5,8 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detent.model.arn import COMMERCIAL_REGIONS, REGION_NAME
+from detent.model.limits import Limits
 
 _DAY = 86400  # seconds
+_AWS = Limits()
+_FASTEST = 10**6  # a factor that limits nothing any more
+_QUOTAS = {  # setting -> the least and the most that a server can work with
+    "max_secrets": (1, 10**9),
+    "max_versions": (3, 10**6),  # current, pending, previous
+    "max_labels": (3, 1000),
+    "max_tags": (1, 1000),
+    "max_value_bytes": (1, 2**17),  # in JSON a byte may become six, and `api.app` takes a million
+}
 
 
 class CannotStart(Exception):
@@ -30,6 +40,13 @@ class Settings:
     lease_seconds: float = 15.0  # after a worker dies, its rotation waits this long for another
     step_seconds: float = 60.0
     jitter_seconds: float = 300.0  # how far scheduled rotations are spread after a window opens
+    sweep_seconds: float = 60.0  # between two looks for secrets whose recovery window has passed
+    max_secrets: int = _AWS.secrets
+    max_versions: int = _AWS.versions
+    max_labels: int = _AWS.labels
+    max_tags: int = _AWS.tags
+    max_value_bytes: int = _AWS.value_bytes
+    rate_limit_factor: float = 0.0  # times AWS's request rates; 0: no limit
 
     def __post_init__(self) -> None:
         """Raise CannotStart for settings that make no server, or an unsafe one."""
@@ -47,11 +64,24 @@ class Settings:
             raise CannotStart(f"--port must be between 0 and 65535, not {self.port}.")
         if self.workers < 1:
             raise CannotStart("--workers must be at least 1.")
-        for name in ("lease_seconds", "step_seconds"):
+        self._check_bounds()
+
+    def _check_bounds(self) -> None:
+        for name in ("lease_seconds", "step_seconds", "sweep_seconds"):
             if not 0 < getattr(self, name) < _DAY:
                 raise CannotStart(f"--{name.replace('_', '-')} must be above 0 and below a day.")
         if not 0 <= self.jitter_seconds < _DAY:
             raise CannotStart("--jitter-seconds must be 0 or more, and below a day.")
+        for name, (least, most) in _QUOTAS.items():
+            if not least <= getattr(self, name) <= most:
+                raise CannotStart(f"--{name.replace('_', '-')} must be between {least} and {most}.")
+        if not 0 <= self.rate_limit_factor < _FASTEST:
+            raise CannotStart(f"--rate-limit-factor must be 0 (off) or more, and below {_FASTEST}.")
+
+    @property
+    def limits(self) -> Limits:
+        """Give the quotas."""
+        return Limits(self.max_secrets, self.max_versions, self.max_labels, self.max_tags, self.max_value_bytes)
 
     def _check_regions(self) -> None:
         for option, names in (("region", {self.region}), ("regions", self.all_regions)):

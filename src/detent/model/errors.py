@@ -47,6 +47,10 @@ class CannotOpen(DetentError):
     """The secret value can't be decrypted: its key is missing from this server's keyset."""
 
 
+class CannotSeal(DetentError):
+    """The secret value can't be encrypted: the KMS key is disabled. Enable it, or name another."""
+
+
 class BadPage(DetentError):
     """The NextToken is invalid: it belongs to another request, or was changed."""
 
@@ -85,6 +89,10 @@ class LabelNotOnVersion(BadState):
 
 class MarkedForDeletion(BadState):
     """You can't perform this operation on the secret because it was marked for deletion."""
+
+
+class OnReplica(BadParameter):
+    """Operation not permitted on a replica secret. Call must be made in primary secret's region."""
 
 
 class RotationIncomplete(BadState):

@@ -143,7 +143,8 @@ def planned(secret: Secret, jitter: timedelta) -> Rotation | None:
 
     It is due at the window's opening plus a share of `jitter` that is the same for a secret every time (a Choice, D.2).
     """
-    window = secret.rotation.next_window if secret.rotation is not None and secret.rotation.enabled else None
+    settings = secret.rotation if secret.rotates else None
+    window = settings.next_window if settings is not None and settings.function is not None else None
     if window is None or secret.deletion is not None:
         return None
     share = zlib.crc32(secret.arn.encode()) / 2**32

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import NewType
 
-from detent.model.errors import BadParameter, LimitExceeded
+from detent.model.arn import secret_parts
+from detent.model.errors import BadParameter
+from detent.model.replication import PrimaryLink, Replica
 from detent.model.schedule import RotationRules, Window
 
 SecretKey = NewType("SecretKey", int)  # the store's own number for a secret: never reused, never shown
@@ -25,8 +27,6 @@ CURRENT = StagingLabel("AWSCURRENT")
 PENDING = StagingLabel("AWSPENDING")
 PREVIOUS = StagingLabel("AWSPREVIOUS")
 
-MAX_LABELS = 20  # over all versions of a secret (I)
-MAX_TAGS = 50
 _RESERVED_TAGS = "aws:"
 _TAG_TEXT = re.compile(r"[\w .:/=+@-]*")  # letters and digits of every script (C.10)
 
@@ -54,15 +54,24 @@ class AdminLink:
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalRotation:
+    """What AWS needs to rotate a managed external secret; kept and shown here (D.11)."""
+
+    role: str | None = None  # ARN
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RotationSettings:
     """How a secret rotates. Kept, for display, after rotation is cancelled."""
 
-    function: str
+    function: str | None  # None: a managed external secret, for which nothing here can do the steps
     rules: RotationRules | None = None
     enabled: bool = True
     admin: AdminLink | None = None
     rotated: datetime | None = None  # end of the last successful rotation
     next_window: Window | None = None
+    external: ExternalRotation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,8 @@ class Secret:
     accessed: date | None = None
     deletion: datetime | None = None  # end of the recovery window, once scheduled for deletion
     rotation: RotationSettings | None = None  # None: never configured
+    replicas: tuple[Replica, ...] = ()  # not empty: it is their primary
+    primary: PrimaryLink | None = None  # not None: it is a replica
     revision: int = 0
 
     def labels_of(self, version_id: VersionId) -> list[StagingLabel]:
@@ -97,8 +108,11 @@ class Secret:
 
     @property
     def primary_region(self) -> str | None:
-        """The region of the secret it is replicated from; None: it is not replicated."""
-        return None
+        """The region of its primary, which may be itself; None: there is no other region with a replica of it."""
+        if self.primary is not None:
+            parts = secret_parts(self.primary.arn)
+            return parts.region if parts is not None and parts.region != self.region else None
+        return self.region if any(replica.place.region != self.region for replica in self.replicas) else None
 
     @property
     def pending_elsewhere(self) -> VersionId | None:
@@ -168,10 +182,7 @@ class Secret:
             raise BadParameter(
                 "Tag keys and values may hold letters, digits, spaces, and any of the following: _.:/=+-@"
             )
-        merged = {**(self.tags or {}), **tags}
-        if len(merged) > MAX_TAGS:
-            raise BadParameter(f"A secret can have at most {MAX_TAGS} tags.")
-        return replace(self, tags=merged or self.tags, changed=now)
+        return replace(self, tags={**(self.tags or {}), **tags} or self.tags, changed=now)
 
     def untagged(self, keys: Iterable[str], now: datetime) -> "Secret":
         """Remove tags by key; keys that are not there are ignored."""
@@ -195,8 +206,6 @@ class Secret:
         )
 
     def _labelled(self, labels: Labels, now: datetime) -> "Secret":
-        if len(labels) > MAX_LABELS:
-            raise LimitExceeded(f"A secret can have at most {MAX_LABELS} staging labels over all its versions.")
         return replace(self, labels=labels, changed=now)
 
 

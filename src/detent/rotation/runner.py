@@ -113,7 +113,7 @@ class Runner:
         elif rotation.state is State.FAILED:
             rotation = rotation.reopened()
         tx.rotations.save(rotation, release=False)
-        if rotation.token is None or secret.rotation is None:
+        if rotation.token is None or secret.rotation is None or secret.rotation.function is None:
             raise AssertionError("a rotation under way has a token, and its secret rotates")
         deadline = self.clock.now() + timedelta(seconds=self.step_seconds)
         credentials = self.sessions.issue(tx, secret, rotation.token, deadline + _GRACE)

@@ -64,7 +64,7 @@ def issue_session(env: Env, secret: Secret, token: VersionId, expires: datetime)
 
     They reach the admin secret only while the current value names the very one that is linked.
     """
-    if secret.rotation is None:
+    if secret.rotation is None or secret.rotation.function is None:
         raise BadState("Rotation is not configured.")
     function = secret.rotation.function.partition(":function:")[2]
     arn = f"arn:aws:sts::{secret.account}:assumed-role/detent-rotation/{function}"

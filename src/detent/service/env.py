@@ -1,10 +1,11 @@
 """What a service function is given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from detent.crypto.keyset import Keyset
+from detent.model.limits import Limits
 from detent.model.ports import Audit, Clock, FunctionCaller
 from detent.store.protocol import Tx
 
@@ -21,6 +22,8 @@ class Server:
     region: str  # where a call belongs whose signature has not been read yet
     regions: frozenset[str]  # namespaces: a secret lives in one, its replicas in others
     jitter: timedelta  # how far scheduled rotations are spread after a window opens; zero: not at all
+    limits: Limits = Limits()  # noqa: RUF009 - it cannot change
+    keysets: dict[str, Keyset] = field(default_factory=dict, repr=False)  # customers', once opened
 
     def env(self, tx: Tx, region: str) -> "Env":
         """Surround one call in a region."""

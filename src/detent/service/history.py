@@ -33,7 +33,9 @@ def list_rotations(
     """List rotations that began, newest first: of one secret, or of all."""
     limit = max_results or _PAGE
     secret = (
-        None if secret_id is None else find(env, caller, "ListRotations", secret_id, service="detent", deleted=True)
+        None
+        if secret_id is None
+        else find(env, caller, "ListRotations", secret_id, service="detent", deleted=True, on_replica=True)
     )
     if secret is None:
         allow(caller, Ask("detent:ListRotations", "*", caller.account))
@@ -53,7 +55,7 @@ def list_rotations(
 
 def describe_rotation(env: Env, caller: Principal, *, secret_id: str, version_id: str | None = None) -> SecretRotation:
     """Describe the rotation that made a version, by default the secret's latest, with every attempt."""
-    secret = find(env, caller, "DescribeRotation", secret_id, service="detent", deleted=True)
+    secret = find(env, caller, "DescribeRotation", secret_id, service="detent", deleted=True, on_replica=True)
     if version_id is not None:
         found = env.tx.rotations.of_token(secret.key, VersionId(version_id))
     else:

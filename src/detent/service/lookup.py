@@ -3,7 +3,7 @@
 import re
 
 from detent.model.arn import secret_parts
-from detent.model.errors import FailedConstraint, MarkedForDeletion, NotPermitted, SecretNotFound
+from detent.model.errors import FailedConstraint, MarkedForDeletion, NotPermitted, OnReplica, SecretNotFound
 from detent.model.policy import Ask, Principal, may
 from detent.model.secret import Secret, StagingLabel, VersionId
 from detent.service.env import Env
@@ -35,11 +35,13 @@ def find(
     version: VersionId | None = None,
     label: StagingLabel | None = None,
     deleted: bool = False,
+    on_replica: bool = False,
     service: str = "secretsmanager",
 ) -> Secret:
     """Find the secret and allow the operation, in the reference's order: name, lookup, permission, state (B.0).
 
-    `version` and `label` are what a write would touch; `deleted` admits secrets scheduled for deletion.
+    `version` and `label` are what a write would touch; `deleted` admits secrets scheduled for deletion,
+    `on_replica` replicas.
     """
     secret = meant_by(env, caller.account, secret_id)
     if secret is None:
@@ -47,6 +49,8 @@ def find(
     allow(caller, Ask(f"{service}:{operation}", secret.arn, secret.account, version, label))
     if secret.deletion is not None and not deleted:
         raise MarkedForDeletion
+    if secret.primary is not None and not on_replica:
+        raise OnReplica
     return secret
 
 

@@ -5,8 +5,8 @@ import binascii
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from detent.crypto.keyset import ROOT_KEYSET_ID
 from detent.model.errors import BadPage, CannotOpen
+from detent.model.keyset import ROOT_KEYSET_ID
 from detent.model.value import SealedValue, SecretValue
 from detent.service.env import Env
 

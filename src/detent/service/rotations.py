@@ -5,17 +5,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from detent.crypto.keyset import version_context
 from detent.model.arn import function_parts, partition
 from detent.model.errors import BadParameter, BadState, NotPermitted, RotationIncomplete, TokenInUse
 from detent.model.policy import Ask, Principal
 from detent.model.rotation import Purpose, State, asked_for
 from detent.model.schedule import RotationRules
-from detent.model.secret import CURRENT, AdminLink, RotationSettings, Secret, Version, VersionId
+from detent.model.secret import CURRENT, AdminLink, ExternalRotation, RotationSettings, Secret, Version, VersionId
 from detent.model.value import SecretValue
+from detent.service import sealing
 from detent.service.env import Env
 from detent.service.lookup import allow, checked_id, find, meant_by
 from detent.service.planning import stop_obstructed
+from detent.service.pruning import prune
 from detent.service.values import checked_token, store_version
 from detent.service.versions import WrittenVersion
 
@@ -31,6 +32,8 @@ def rotate_secret(
     rotation_lambda_arn: str | None = None,
     rotation_rules: Mapping[str, int | str] | None = None,
     rotate_immediately: bool | None = None,
+    external_secret_rotation_metadata: list[tuple[str, str]] | None = None,
+    external_secret_rotation_role_arn: str | None = None,
 ) -> WrittenVersion:
     """Turn rotation on and start one, or only test the configuration (D.3, D.5). The steps run after the answer."""
     checked_id(secret_id)
@@ -38,7 +41,13 @@ def rotate_secret(
     secret = find(env, caller, "RotateSecret", secret_id)
     if env.tx.rotations.of_token(secret.key, token) is not None:
         return WrittenVersion(secret, token)
-    settings = _settings(env, caller, secret, rotation_lambda_arn, _rules(rotation_rules))
+    external = _external(secret, external_secret_rotation_role_arn, external_secret_rotation_metadata)
+    settings = _settings(env, caller, secret, rotation_lambda_arn, _rules(rotation_rules), external=external)
+    if settings.function is None and rotate_immediately is not False:
+        raise BadState(
+            f"This server has no rotation of its own for secrets of type {secret.type}: name a RotationLambdaARN, or"
+            " only keep these settings with RotateImmediately false."
+        )
     if secret.pending_elsewhere is not None:
         _reattempt(env, secret, secret.pending_elsewhere)
         raise RotationIncomplete
@@ -61,21 +70,37 @@ def _rules(members: Mapping[str, int | str] | None) -> RotationRules | None:
     )
 
 
+def _external(secret: Secret, role: str | None, metadata: list[tuple[str, str]] | None) -> ExternalRotation | None:
+    """Join what was asked of a managed external secret with what is stored (D.11); None: it is none."""
+    stored = secret.rotation.external if secret.rotation is not None else None
+    if role is None and metadata is None:
+        return stored
+    kept = stored or ExternalRotation()
+    return ExternalRotation(role or kept.role, kept.metadata if metadata is None else tuple(metadata))
+
+
 def _settings(
-    env: Env, caller: Principal, secret: Secret, function: str | None, rules: RotationRules | None
+    env: Env,
+    caller: Principal,
+    secret: Secret,
+    function: str | None,
+    rules: RotationRules | None,
+    *,
+    external: ExternalRotation | None,
 ) -> RotationSettings:
     """Join what was asked with what is stored; every check that can refuse a configuration is here."""
     stored = secret.rotation
     arn = function or (stored and stored.function)
-    if not arn:
+    if arn:
+        _check_function(env, caller, arn)
+    elif external is None:
         raise BadState("No Lambda rotation function ARN is associated with this secret.")
-    _check_function(env, caller, arn)
     kept = rules or (stored and stored.rules) or None
     last = stored.rotated if stored is not None else None
     window = kept.window_after(last or env.now) if kept is not None else None
     if kept is not None and window is not None and window.closes <= env.now:
         window = kept.window_after(env.now)
-    return RotationSettings(arn, kept, True, _admin_link(env, caller, secret), last, window)
+    return RotationSettings(arn or None, kept, True, _admin_link(env, caller, secret), last, window, external)
 
 
 def _check_function(env: Env, caller: Principal, arn: str) -> None:
@@ -122,7 +147,7 @@ def current_value(env: Env, secret: Secret) -> SecretValue | None:
     sealed = None if current is None else env.tx.secrets.sealed(secret.key, current)
     if current is None or sealed is None:
         return None
-    return env.server.keyset.open(sealed, version_context(secret.arn, current))
+    return sealing.opened(env, secret, current, sealed)
 
 
 def _reattempt(env: Env, secret: Secret, pending: VersionId) -> None:
@@ -140,11 +165,16 @@ def _start(env: Env, secret: Secret, token: VersionId) -> WrittenVersion:
     """Write the empty pending version and the due rotation in one transaction (D.4)."""
     env.tx.secrets.put_version(secret.key, Version(token, env.now, None), None)
     secret = _conclude_finished(env, secret)
-    started = stop_obstructed(env, env.tx.secrets.save(secret.rotation_started(token, env.now)))
+    started = stop_obstructed(env, env.tx.secrets.save(_pending(env, secret, token)))
+    prune(env, started, grew=True)  # its refusal is a Choice: AWS declares no quota error for RotateSecret (B.18)
     env.tx.rotations.replan(secret.key, None)
     env.tx.rotations.add(asked_for(secret.key, token, env.now))
     env.server.audit.event("RotationStarted", started, token, env.now)
     return WrittenVersion(started, token)
+
+
+def _pending(env: Env, secret: Secret, token: VersionId) -> Secret:
+    return env.server.limits.labelled(secret.rotation_started(token, env.now), secret)
 
 
 def _conclude_finished(env: Env, secret: Secret) -> Secret:
@@ -160,10 +190,11 @@ def _conclude_finished(env: Env, secret: Secret) -> Secret:
 def _test(env: Env, secret: Secret, token: VersionId) -> WrittenVersion:
     """Copy the current value into a temporary pending version, for the function to test (D.5)."""
     value = current_value(env, secret)
-    if value is None:  # nothing to test with (D.5)
+    if value is None or secret.rotation is None or secret.rotation.function is None:  # nothing to test (with) (D.5)
         return WrittenVersion(stop_obstructed(env, secret), None)
     store_version(env, secret, token, value)
-    started = stop_obstructed(env, env.tx.secrets.save(secret.rotation_started(token, env.now)))
+    started = stop_obstructed(env, env.tx.secrets.save(_pending(env, secret, token)))
+    prune(env, started, grew=True)
     env.tx.rotations.add(asked_for(secret.key, token, env.now, Purpose.TEST))
     env.server.audit.event("TestRotationStarted", started, token, env.now)
     return WrittenVersion(started, token)

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterator
 
-from detent.crypto.keyset import version_context
 from detent.model.errors import CannotOpen
-from detent.model.secret import Secret
+from detent.model.secret import Secret, VersionId
+from detent.service import sealing
 from detent.service.env import Env
 
 _SHORTEST = 4  # shorter strings (a port, a flag) would only make the text unreadable
@@ -20,12 +20,12 @@ def scrub(env: Env, secret: Secret, text: str) -> str:
     return text
 
 
-def _values(env: Env, secret: Secret, version_id: str) -> Iterator[str]:
-    sealed = env.tx.secrets.sealed(secret.key, version_id)  # type: ignore[arg-type]  # read from the store: an id
+def _values(env: Env, secret: Secret, version_id: VersionId) -> Iterator[str]:
+    sealed = env.tx.secrets.sealed(secret.key, version_id)
     if sealed is None:
         return
     try:
-        plain = env.server.keyset.open(sealed, version_context(secret.arn, version_id)).reveal()
+        plain = sealing.opened(env, secret, version_id, sealed).reveal()
     except CannotOpen:
         return  # what cannot be opened here cannot have been given to a function either
     whole = plain if isinstance(plain, str) else plain.decode(errors="replace")

@@ -4,16 +4,23 @@ import secrets as randomness
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from detent.model.arn import secret_arn
-from detent.model.errors import BadParameter, BadState, Exists, SecretNotFound
+from detent.model.errors import BadParameter, BadState, Exists, OnReplica, SecretNotFound
 from detent.model.policy import Ask, Principal
 from detent.model.secret import Secret, SecretKey, VersionId
 from detent.model.value import SecretValue
+from detent.service import keysets
+from detent.service.cross_account import checked_primary
 from detent.service.env import Env
+from detent.service.erasure import erase, version_events
+from detent.service.following import copy_of
 from detent.service.lookup import allow, checked_id, checked_name, find
 from detent.service.planning import stop_obstructed
+from detent.service.replication import WantedRegion, replica_rekeyed, replicated, require_no_replicas
+from detent.service.sealing import resealed
 from detent.service.values import checked_token, is_replay, value_of, write_value
 from detent.service.versions import WrittenVersion
 
@@ -33,14 +40,18 @@ def create_secret(
     secret_binary: bytes | None = None,
     tags: Mapping[str, str] | None = None,
     type: str | None = None,  # noqa: A002 - AWS's name for the member
-    add_replica_regions: list[str] | None = None,
+    add_replica_regions: list[WantedRegion] | None = None,
+    force_overwrite_replica_secret: bool | None = None,
+    cross_account_primary_arn: str | None = None,
 ) -> WrittenVersion:
     """Make a secret, with its first version when a value is given (B.1)."""
     checked_name(name)
-    if add_replica_regions:  # this server has one region: whichever is named is not one it can replicate to
-        raise BadParameter("Invalid replica region.")
-    value = value_of(secret_string, secret_binary)
+    value = value_of(env, secret_string, secret_binary)
     token = checked_token(client_request_token) if value is not None or client_request_token is not None else None
+    primary = None
+    if cross_account_primary_arn is not None:
+        excluded = (value, description, add_replica_regions, type)
+        primary = checked_primary(env, caller, cross_account_primary_arn, kms_key_id, excluded)
     arn = _new_arn(env, caller, name)
     allow(caller, Ask("secretsmanager:CreateSecret", arn, caller.account))
     taken = env.tx.secrets.named(caller.account, env.region, name)
@@ -55,13 +66,17 @@ def create_secret(
         created=env.now,
         changed=env.now,
         description=description or None,
-        kms_key_id=kms_key_id or None,
+        kms_key_id=keysets.chosen(env, caller.account, env.region, kms_key_id),
         type=type,
+        primary=primary,
     )
-    made = env.tx.secrets.add(new.tagged(tags or {}, env.now))
-    if value is None or token is None:
-        return WrittenVersion(made, None)
-    return WrittenVersion(write_value(env, made, token, value), token)
+    env.server.limits.check_secrets(env.tx.secrets.count(new.account, new.region))
+    made = env.tx.secrets.add(env.server.limits.tagged(new.tagged(tags or {}, env.now), new))
+    if value is not None and token is not None:
+        made = write_value(env, made, token, value)
+    if add_replica_regions:
+        made = replicated(env, made, add_replica_regions, overwrite=bool(force_overwrite_replica_secret))
+    return WrittenVersion(made, None if value is None else token)
 
 
 def _made_already(env: Env, taken: Secret, token: VersionId | None, value: SecretValue | None) -> WrittenVersion:
@@ -93,14 +108,17 @@ def update_secret(
     type: str | None = None,  # noqa: A002 - AWS's name for the member
 ) -> WrittenVersion:
     """Change metadata, and store a new current version when a value is given (B.5)."""
-    value = value_of(secret_string, secret_binary)
+    value = value_of(env, secret_string, secret_binary)
     checked_id(secret_id)
     token = checked_token(client_request_token) if value is not None else None
-    secret = find(env, caller, "UpdateSecret", secret_id, version=token)
+    secret = find(env, caller, "UpdateSecret", secret_id, version=token, on_replica=True)
+    if secret.primary is not None:
+        if kms_key_id is None or (value, description, type) != (None, None, None):
+            raise OnReplica
+        return WrittenVersion(replica_rekeyed(env, secret, kms_key_id), None)
     changed = replace(
-        secret,
+        secret if kms_key_id is None else resealed(env, secret, kms_key_id),
         description=secret.description if description is None else description or None,
-        kms_key_id=secret.kms_key_id if kms_key_id is None else kms_key_id or None,
         type=secret.type if type is None else type,
     )
     if value is not None and token is not None:
@@ -111,9 +129,18 @@ def update_secret(
     return WrittenVersion(env.tx.secrets.save(replace(changed, changed=env.now)), token)
 
 
-def describe_secret(env: Env, caller: Principal, *, secret_id: str) -> Secret:
+class Described(NamedTuple):
+    """A secret, and on which day each of its replicas was last read, by ARN."""
+
+    secret: Secret
+    read: Mapping[str, date | None]
+
+
+def describe_secret(env: Env, caller: Principal, *, secret_id: str) -> Described:
     """Describe a secret, one scheduled for deletion too (B.6)."""
-    return find(env, caller, "DescribeSecret", secret_id, deleted=True)
+    secret = find(env, caller, "DescribeSecret", secret_id, deleted=True, on_replica=True)
+    copies = (copy_of(env, secret, replica) for replica in secret.replicas)
+    return Described(secret, {copy.arn: copy.accessed for copy in copies if copy is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +170,11 @@ def delete_secret(
     secret = find(env, caller, "DeleteSecret", secret_id, deleted=True)
     if secret.deletion is not None:
         raise BadState("You can't perform this operation on the secret because it was already scheduled for deletion.")
+    require_no_replicas(secret)
     deletion = env.now + timedelta(days=recovery_window_in_days or _RECOVERY_DAYS[-1])
     saved = env.tx.secrets.save(replace(secret, deletion=deletion, changed=env.now))
     stop_obstructed(env, saved)
-    _version_events(env, saved, "StartSecretVersionDelete")
+    version_events(env, saved, "StartSecretVersionDelete")
     return Deleted(saved.arn, saved.name, deletion)
 
 
@@ -157,15 +185,10 @@ def _erase(env: Env, caller: Principal, secret_id: str) -> Deleted:
         arn = secret_id if secret_id.startswith("arn:") else _new_arn(env, caller, secret_id)
         allow(caller, Ask("secretsmanager:DeleteSecret", arn, caller.account))
         return Deleted(arn, secret_id, env.now)
-    _version_events(env, secret, "StartSecretVersionDelete")
-    _version_events(env, secret, "EndSecretVersionDelete")
-    env.tx.secrets.erase(secret.key)
+    require_no_replicas(secret)
+    version_events(env, secret, "StartSecretVersionDelete")
+    erase(env, secret)
     return Deleted(secret.arn, secret.name, env.now)
-
-
-def _version_events(env: Env, secret: Secret, name: str) -> None:
-    for version in env.tx.secrets.versions(secret.key):
-        env.server.audit.event(name, secret, version.id, env.now)
 
 
 def restore_secret(env: Env, caller: Principal, *, secret_id: str) -> Secret:
@@ -174,14 +197,14 @@ def restore_secret(env: Env, caller: Principal, *, secret_id: str) -> Secret:
     if secret.deletion is None:
         return secret
     saved = env.tx.secrets.save(replace(secret, deletion=None, changed=env.now))
-    _version_events(env, saved, "CancelSecretVersionDelete")
+    version_events(env, saved, "CancelSecretVersionDelete")
     return stop_obstructed(env, saved)
 
 
 def tag_resource(env: Env, caller: Principal, *, secret_id: str, tags: Mapping[str, str]) -> None:
     """Add tags, or overwrite them by key (B.14)."""
     secret = find(env, caller, "TagResource", secret_id)
-    env.tx.secrets.save(secret.tagged(tags, env.now))
+    env.tx.secrets.save(env.server.limits.tagged(secret.tagged(tags, env.now), secret))
 
 
 def untag_resource(env: Env, caller: Principal, *, secret_id: str, tag_keys: list[str]) -> None:

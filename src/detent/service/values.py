@@ -1,32 +1,33 @@
 """Storing a version's value: idempotent by its version id, sealed, labelled, and minding the rotation under way."""
 
-from detent.crypto.keyset import version_context
 from detent.model.errors import BadParameter, BadState, FailedConstraint, TokenInUse
 from detent.model.secret import CURRENT, Secret, StagingLabel, Version, VersionId
 from detent.model.value import SecretValue
+from detent.service import sealing
 from detent.service.env import Env
 from detent.service.planning import stop_obstructed
+from detent.service.pruning import prune
 
-MAX_BYTES = 65536  # of UTF-8 text or of decoded binary (A.7)
 _TOKEN_LENGTHS = range(32, 65)
 
 
-def value_of(text: str | None, binary: bytes | None) -> SecretValue | None:
+def value_of(env: Env, text: str | None, binary: bytes | None) -> SecretValue | None:
     """Give the value a request brought; None: it brought none, or (AWS, B.2) an empty text."""
     if text and binary:  # the reference has no wording for this one: a Choice
         raise BadParameter("You can't specify both a binary secret value and a string secret value in the same secret.")
-    if len((text or "").encode()) > MAX_BYTES:
-        raise FailedConstraint(_too_long("secretString"))
-    if len(binary or b"") > MAX_BYTES:
-        raise FailedConstraint(_too_long("secretBinary"))
+    most = env.server.limits.value_bytes
+    if len((text or "").encode()) > most:
+        raise FailedConstraint(_too_long("secretString", most))
+    if len(binary or b"") > most:
+        raise FailedConstraint(_too_long("secretBinary", most))
     plain = text or binary
     return SecretValue(plain) if plain else None
 
 
-def _too_long(member: str) -> str:
+def _too_long(member: str, most: int) -> str:
     return (
         f"1 validation error detected: Value at '{member}' failed to satisfy constraint:"
-        f" Member must have length less than or equal to {MAX_BYTES}"
+        f" Member must have length less than or equal to {most}"
     )
 
 
@@ -44,7 +45,7 @@ def is_replay(env: Env, secret: Secret, token: VersionId, value: SecretValue) ->
     sealed = env.tx.secrets.sealed(secret.key, token)
     if sealed is None:
         return False
-    if env.server.keyset.open(sealed, version_context(secret.arn, token)).reveal() != value.reveal():
+    if sealing.opened(env, secret, token, sealed).reveal() != value.reveal():
         raise TokenInUse(token, secret.arn)
     return True
 
@@ -53,14 +54,17 @@ def write_value(
     env: Env, secret: Secret, token: VersionId, value: SecretValue, stages: list[StagingLabel] | None = None
 ) -> Secret:
     """Store a version's value under its labels; gives the secret as saved. The version must not be stored yet."""
-    written = secret.version_written(token, stages, env.now)
+    written = env.server.limits.labelled(secret.version_written(token, stages, env.now), secret)
+    grew = env.tx.secrets.version(secret.key, token) is None
     store_version(env, secret, token, value)
     if written.labels.get(CURRENT) != secret.labels.get(CURRENT):
         written = written.rescheduled(env.now)
-    return stop_obstructed(env, env.tx.secrets.save(written))
+    saved = stop_obstructed(env, env.tx.secrets.save(written))
+    prune(env, saved, grew=grew)
+    return saved
 
 
 def store_version(env: Env, secret: Secret, version_id: VersionId, value: SecretValue) -> None:
     """Seal a value into a version, new or empty."""
-    sealed = env.server.keyset.seal(value, version_context(secret.arn, version_id))
+    sealed = sealing.sealed(env, secret, version_id, value)
     env.tx.secrets.put_version(secret.key, Version(version_id, env.now, sealed.keyset_id), sealed)

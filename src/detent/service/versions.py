@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from detent.crypto.keyset import version_context
 from detent.model.errors import (
     BadParameter,
     BadState,
@@ -15,6 +14,7 @@ from detent.model.errors import (
 from detent.model.policy import Principal
 from detent.model.secret import CURRENT, Secret, StagingLabel, Version, VersionId
 from detent.model.value import SecretValue
+from detent.service import sealing
 from detent.service.env import Env
 from detent.service.lookup import checked_id, find
 from detent.service.paging import Paged, page_start, token_for
@@ -47,7 +47,7 @@ def get_secret_value(
     version_stage: str | None = None,
 ) -> ReadValue:
     """Open one version, by default the current one (B.3). The first read of a UTC day is noted (C.8)."""
-    secret = find(env, caller, "GetSecretValue", secret_id)
+    secret = find(env, caller, "GetSecretValue", secret_id, on_replica=True)
     chosen = _chosen(secret, version_id, version_stage)
     version = env.tx.secrets.version(secret.key, chosen)
     sealed = env.tx.secrets.sealed(secret.key, chosen)
@@ -61,7 +61,7 @@ def get_secret_value(
         raise LabelNotOnVersion
     if sealed is None:  # an empty placeholder: which wording is a Choice of the reference
         raise VersionNotFound(chosen) if version_id is not None else LabelNotFound(version_stage or CURRENT)
-    value = env.server.keyset.open(sealed, version_context(secret.arn, chosen))
+    value = sealing.opened(env, secret, chosen, sealed)
     today = env.now.date()
     if version.accessed != today or secret.accessed != today:
         env.tx.secrets.touch(secret, chosen, today)
@@ -89,7 +89,7 @@ def put_secret_value(
     rotation_token: str | None = None,
 ) -> WrittenVersion:
     """Store a new version (B.2), or fill the empty version of the rotation under way (D.4)."""
-    value = value_of(secret_string, secret_binary)
+    value = value_of(env, secret_string, secret_binary)
     checked_id(secret_id)
     token = checked_token(client_request_token)
     secret = find(env, caller, "PutSecretValue", secret_id, version=token)
@@ -128,7 +128,7 @@ def list_secret_version_ids(
     include_deprecated: bool | None = None,
 ) -> ListedVersions:
     """List versions, by default those with labels; works on a secret scheduled for deletion (B.8)."""
-    secret = find(env, caller, "ListSecretVersionIds", secret_id, deleted=True)
+    secret = find(env, caller, "ListSecretVersionIds", secret_id, deleted=True, on_replica=True)
     listed = [
         version for version in env.tx.secrets.versions(secret.key) if include_deprecated or secret.labels_of(version.id)
     ]
@@ -159,5 +159,5 @@ def update_secret_version_stage(
             raise BadParameter(f"Not a valid version: {version_id}")
         if version is not None and version.is_empty and version_id == to and label == CURRENT:
             raise BadState(f"Version {to} has no value yet, and the current value must stay readable.")
-    moved = secret.label_moved(label, to, source, env.now)
+    moved = env.server.limits.labelled(secret.label_moved(label, to, source, env.now), secret)
     return stop_obstructed(env, env.tx.secrets.save(moved))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
+from detent.model.keyset import CustomerKeyset
 from detent.model.policy import Principal
 from detent.model.rotation import Attempt, Rotation
 from detent.model.search import Filter, Place, Sort
@@ -72,11 +73,20 @@ class Secrets(Protocol):
     def erase(self, key: SecretKey) -> None:
         """Remove a secret with its versions and rotations."""
 
+    def count(self, account: str, region: str) -> int:
+        """Say how many secrets there are, those scheduled for deletion too; costs the same for any number."""
+
+    def due_for_erasure(self, now: datetime, limit: int) -> list[Secret]:
+        """List secrets of every account and region whose recovery window has passed, the longest past first."""
+
     def version(self, key: SecretKey, version_id: VersionId) -> Version | None:
         """Find one version."""
 
     def versions(self, key: SecretKey) -> list[Version]:
         """List a secret's versions by creation, then id."""
+
+    def count_versions(self, key: SecretKey) -> int:
+        """Say how many versions a secret has, placeholders too."""
 
     def sealed(self, key: SecretKey, version_id: VersionId) -> SealedValue | None:
         """Find a version's value; None too while the version is an empty placeholder."""
@@ -84,11 +94,36 @@ class Secrets(Protocol):
     def put_version(self, key: SecretKey, version: Version, sealed: SealedValue | None) -> None:
         """Keep a version, new or the filling of an empty one. `sealed` None makes a placeholder."""
 
+    def reseal(self, key: SecretKey, version_id: VersionId, sealed: SealedValue) -> None:
+        """Keep the same value of a version under another seal."""
+
     def drop_version(self, key: SecretKey, version_id: VersionId) -> None:
         """Remove a version; absent already is fine."""
 
     def touch(self, secret: Secret, version_id: VersionId, day: date) -> None:
         """Note the day of a read on the secret and on the version; the revision stays."""
+
+
+class Keysets(Protocol):
+    """Keysets that callers choose. Their key material is sealed by the root keyset."""
+
+    def find(self, keyset_id: str) -> CustomerKeyset | None:
+        """Find a keyset, enabled or not."""
+
+    def aliased(self, account: str, region: str, alias: str) -> CustomerKeyset | None:
+        """Find the keyset with this alias."""
+
+    def of(self, account: str, region: str) -> list[CustomerKeyset]:
+        """List an account's keysets in a region by creation."""
+
+    def sealed(self, keyset_id: str) -> bytes | None:
+        """Find a keyset's sealed key material."""
+
+    def add(self, keyset: CustomerKeyset, sealed: bytes) -> None:
+        """Keep a new keyset. Its alias must be free."""
+
+    def save(self, keyset: CustomerKeyset) -> None:
+        """Keep a changed alias or state."""
 
 
 class Rotations(Protocol):
@@ -105,6 +140,12 @@ class Rotations(Protocol):
 
     def open(self, key: SecretKey) -> list[Rotation]:
         """List the secret's rotations that began and have not ended."""
+
+    def acted(self, key: SecretKey) -> set[VersionId]:
+        """Give the versions whose rotation got past its first step, and after which none has succeeded.
+
+        The last one that succeeded is among them. Where two servers' clocks disagree, rather one too many.
+        """
 
     def page(
         self, account: str, region: str, key: SecretKey | None, before: int | None, limit: int
@@ -189,6 +230,10 @@ class Tx(Protocol):
         """Secrets and versions."""
 
     @property
+    def keysets(self) -> Keysets:
+        """Keysets that callers choose."""
+
+    @property
     def rotations(self) -> Rotations:
         """Rotations and attempts."""
 
@@ -199,6 +244,9 @@ class Tx(Protocol):
     @property
     def policies(self) -> Policies:
         """Resource policies."""
+
+    def changed(self) -> list[Secret]:
+        """Give every secret this unit of work has saved, or changed a version of, as it is now; then forget them."""
 
     def fact(self, name: str) -> bytes | None:
         """Read a fact about this store itself."""

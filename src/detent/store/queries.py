@@ -12,13 +12,14 @@ def parameters(sql: str) -> tuple[str, ...]:
 
 _SECRET = (
     "s.key, s.account, s.region, s.name, s.arn, s.description, s.kms_key_id, s.type, s.tags, s.labels, s.created_at,"
-    " s.changed_at, s.accessed_day, s.deletion_at, s.rotation, s.revision"
+    " s.changed_at, s.accessed_day, s.deletion_at, s.rotation, s.replicas, s.primary_link, s.revision"
 )
 _VERSION = "id, created_at, keyset_id, accessed_day"
 _ROTATION = (
     "r.secret_key, r.opens_at, r.closes_at, r.due_at, r.token, r.purpose, r.state, r.step, r.failures, r.started_at,"
     " r.ended_at, r.reason, r.epoch, r.id"
 )
+_KEYSET = "id, account, region, created_at, alias, enabled"
 _ACCESS_KEY = (
     "account, principal_arn, id, grant_secret, grant_token, grant_admin, keyset_id, ciphertext, created_at, expires_at,"
     " session_token_hash, rotation_token_hash"
@@ -42,25 +43,32 @@ PROBED = "EXISTS (SELECT 1 FROM terms t WHERE t.secret_key = s.key AND {range})"
 COLLECTED = "+s.key IN (SELECT t.secret_key FROM terms t WHERE {range})"
 ADD_SECRET = (
     "INSERT INTO secrets (account, region, name, arn, description, kms_key_id, type, tags, labels, created_at,"
-    " changed_at, accessed_day, deletion_at, rotation, revision)"
+    " changed_at, accessed_day, deletion_at, rotation, replicas, primary_link, revision)"
     " VALUES (:account, :region, :name, :arn, :description, :kms_key_id, :type, :tags, :labels, :created_at,"
-    " :changed_at, :accessed_day, :deletion_at, :rotation, :revision) RETURNING key"
+    " :changed_at, :accessed_day, :deletion_at, :rotation, :replicas, :primary_link, :revision) RETURNING key"
 )
 _SAVED = (
     "description = :description, kms_key_id = :kms_key_id, type = :type, tags = :tags, labels = :labels,"
-    " changed_at = :changed_at, rotation = :rotation, revision = :revision + 1 WHERE key = :key"
-    " AND revision = :revision"
+    " changed_at = :changed_at, rotation = :rotation, replicas = :replicas, primary_link = :primary_link,"
+    " revision = :revision + 1 WHERE key = :key AND revision = :revision"
 )
 # SQLite: whatever is named after SET is taken out of its indexes and put in again, changed or not (3.40).
 SAVE_SECRET = f"UPDATE secrets SET {_SAVED}"
 SAVE_SECRET_MOVED = f"UPDATE secrets SET accessed_day = :accessed_day, deletion_at = :deletion_at, {_SAVED}"
-ERASE_SECRET = "DELETE FROM secrets WHERE key = :key"
+ERASE_SECRET = "DELETE FROM secrets WHERE key = :key RETURNING account, region"
+COUNT_SECRETS = "SELECT secrets FROM secret_counts WHERE account = :account AND region = :region"
+CHANGE_COUNT = (
+    "INSERT INTO secret_counts (account, region, secrets) VALUES (:account, :region, :by)"
+    " ON CONFLICT (account, region) DO UPDATE SET secrets = secret_counts.secrets + excluded.secrets"
+)
+DUE_FOR_ERASURE = f"SELECT {_SECRET} FROM secrets s WHERE deletion_at <= :now ORDER BY deletion_at LIMIT :limit"
 TOUCH_SECRET = "UPDATE secrets SET accessed_day = :day WHERE key = :key"
 DROP_TERM = "DELETE FROM terms WHERE kind = :kind AND term = :term AND secret_key = :key"
 ADD_TERM = "INSERT INTO terms (kind, term, secret_key) VALUES (:kind, :term, :key)"
 
 VERSION = f"SELECT {_VERSION} FROM versions WHERE secret_key = :key AND id = :id"
 VERSIONS = f"SELECT {_VERSION} FROM versions WHERE secret_key = :key ORDER BY created_at, id"
+COUNT_VERSIONS = "SELECT count(*) FROM versions WHERE secret_key = :key"
 SEALED = "SELECT ciphertext, keyset_id FROM versions WHERE secret_key = :key AND id = :id AND ciphertext IS NOT NULL"
 PUT_VERSION = (
     "INSERT INTO versions (secret_key, id, created_at, accessed_day, keyset_id, ciphertext)"
@@ -68,8 +76,21 @@ PUT_VERSION = (
     " ON CONFLICT (secret_key, id) DO UPDATE SET keyset_id = excluded.keyset_id, ciphertext = excluded.ciphertext"
     " WHERE versions.ciphertext IS NULL"
 )
+RESEAL_VERSION = (
+    "UPDATE versions SET keyset_id = :keyset_id, ciphertext = :ciphertext WHERE secret_key = :key AND id = :id"
+)
 DROP_VERSION = "DELETE FROM versions WHERE secret_key = :key AND id = :id"
 TOUCH_VERSION = "UPDATE versions SET accessed_day = :day WHERE secret_key = :key AND id = :id"
+
+KEYSET = f"SELECT {_KEYSET} FROM keysets WHERE id = :id"
+KEYSET_ALIASED = f"SELECT {_KEYSET} FROM keysets WHERE account = :account AND region = :region AND alias = :alias"
+KEYSETS = f"SELECT {_KEYSET} FROM keysets WHERE account = :account AND region = :region ORDER BY created_at, id"
+KEYSET_SEALED = "SELECT sealed FROM keysets WHERE id = :id"
+ADD_KEYSET = (
+    "INSERT INTO keysets (id, account, region, alias, created_at, enabled, sealed)"
+    " VALUES (:id, :account, :region, :alias, :created_at, :enabled, :sealed)"
+)
+SAVE_KEYSET = "UPDATE keysets SET alias = :alias, enabled = :enabled WHERE id = :id"
 
 ADD_ROTATION = (
     "INSERT INTO rotations (secret_key, token, purpose, state, step, failures, due_at, opens_at, closes_at, started_at,"
@@ -82,6 +103,13 @@ ROTATION_OF_TOKEN = (
 )
 ROTATIONS_OPEN = (
     f"SELECT {_ROTATION} FROM rotations r WHERE secret_key = :key AND ended_at IS NULL AND state <> 'planned'"
+)
+ROTATIONS_ACTED = (  # told by ids and by ends: a rotation may be resumed after a later one has ended
+    "WITH won AS (SELECT coalesce(max(id), 0) AS id, coalesce(max(ended_at), 0) AS ended_at FROM rotations"
+    " WHERE secret_key = :key AND purpose = 'rotation' AND state = 'succeeded')"
+    " SELECT DISTINCT r.token FROM rotations r CROSS JOIN won WHERE r.secret_key = :key AND r.purpose = 'rotation'"
+    " AND r.token IS NOT NULL AND r.step <> 'createSecret'"
+    " AND (r.ended_at IS NULL OR r.id >= won.id OR r.ended_at >= won.ended_at)"
 )
 ROTATION_PAGE = (
     f"SELECT {_SECRET}, {_ROTATION} FROM rotations r JOIN secrets s ON s.key = r.secret_key"

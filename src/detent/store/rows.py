@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
+from detent.model.keyset import CustomerKeyset
 from detent.model.policy import Principal, StepGrant
+from detent.model.replication import PrimaryLink, Replica
 from detent.model.rotation import Attempt, Purpose, Rotation, State, Step
 from detent.model.schedule import Window
 from detent.model.secret import RotationSettings, Secret, Version, VersionId
@@ -21,6 +23,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _encode = msgspec.json.encode
 _labels = msgspec.json.Decoder(dict[str, str]).decode
 _settings = msgspec.json.Decoder(RotationSettings).decode
+_replicas = msgspec.json.Decoder(tuple[Replica, ...]).decode
+_primary = msgspec.json.Decoder(PrimaryLink).decode
 
 
 def to_micros(moment: datetime | None) -> int | None:
@@ -48,7 +52,7 @@ def _json(value: object) -> str | None:
 def secret(row: Row) -> Secret:
     """Read a row of the columns in `queries._SECRET`."""
     key, account, region, name, arn, description, kms_key_id, kind, tags, labels, created, changed, *rest = row
-    accessed, deletion, rotation, revision = rest
+    accessed, deletion, rotation, replicas, primary, revision = rest
     return Secret(
         key,
         account,
@@ -65,6 +69,8 @@ def secret(row: Row) -> Secret:
         _day(accessed),
         _moment(deletion),
         None if rotation is None else _settings(rotation),
+        () if replicas is None else _replicas(replicas),
+        None if primary is None else _primary(primary),
         revision,
     )
 
@@ -87,6 +93,8 @@ def secret_params(secret: Secret) -> Params:
         "accessed_day": None if secret.accessed is None else secret.accessed.toordinal(),
         "deletion_at": to_micros(secret.deletion),
         "rotation": _json(secret.rotation),
+        "replicas": _json(secret.replicas or None),
+        "primary_link": _json(secret.primary),
         "revision": secret.revision,
     }
 
@@ -157,6 +165,24 @@ def attempt(row: Row) -> Attempt:
     """Read a row of an attempt."""
     step, number, started, ended, reason = row
     return Attempt(Step(step), number, moment(started), moment(ended), reason)
+
+
+def keyset(row: Row) -> CustomerKeyset:
+    """Read a row of the columns in `queries._KEYSET`."""
+    keyset_id, account, region, created, alias, enabled = row
+    return CustomerKeyset(keyset_id, account, region, moment(created), alias, bool(enabled))
+
+
+def keyset_params(keyset: CustomerKeyset) -> Params:
+    """Give a keyset's columns, but for its key material."""
+    return {
+        "id": keyset.id,
+        "account": keyset.account,
+        "region": keyset.region,
+        "alias": keyset.alias,
+        "created_at": to_micros(keyset.created),
+        "enabled": keyset.enabled,
+    }
 
 
 def access_key(row: Row) -> AccessKey:

@@ -57,15 +57,18 @@ class SqliteStore:
         path: Path,
         clock: Clock,
         committed: Callable[[], None] = lambda: None,
+        settle: Callable[[Tx], None] = lambda _tx: None,
         committing: Callable[[], None] = lambda: None,
     ) -> None:
         """Open a store that is migrated already.
 
         `committed` is called after each commit of this process, `committing` before it; if that raises, nothing is
-        committed, and whoever submitted the work is told.
+        committed, and whoever submitted the work is told. `settle` is called at the end of each unit of work, within
+        its transaction, to do what follows from what it changed.
         """
         self._path = path
         self._clock = clock
+        self._settle = settle
         self._numbers = itertools.count()
         self._idle: deque[Reader] = deque()
         writing = connect(path)
@@ -90,12 +93,21 @@ class SqliteStore:
 
     def submit(self, work: Callable[[Tx], T]) -> "Future[T]":
         """Run work in a write transaction; the future resolves after the commit."""
-        return self._writer.submit(work)
+        return self._writer.submit(self._settled(work))
 
     def write(self, work: Callable[[Tx], T]) -> T:
         """Run work like `submit`, and wait."""
-        result: T = self._writer.write(work).result()
+        result: T = self._writer.write(self._settled(work)).result()
         return result
+
+    def _settled(self, work: Callable[[Tx], T]) -> Callable[[Tx], T]:
+        def settled(tx: Tx) -> T:
+            tx.changed()  # what was undone before leaves nothing to settle
+            result = work(tx)
+            self._settle(tx)
+            return result
+
+        return settled
 
     def close(self) -> None:
         """Finish what was submitted, then close every connection."""

@@ -13,6 +13,7 @@ from detent.model.search import found_alike
 from detent.model.secret import Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
 from detent.store import queries, rows, search
+from detent.store.keysets import SqlKeysets
 from detent.store.policies import SqlPolicies
 from detent.store.protocol import AccessKey, Page
 
@@ -33,7 +34,7 @@ class Result(Protocol):
 
 T = TypeVar("T")
 _MAX_KEPT = 4096  # rows, sealed as they lie in the store
-_SECRET_COLUMNS = 16  # how many columns `queries._SECRET` has
+_SECRET_COLUMNS = 18  # how many columns `queries._SECRET` has
 
 Run = Callable[[str, Mapping[str, Any]], Result]
 
@@ -50,6 +51,7 @@ class SqlTx:
         self._run = run
         self._kept: dict[tuple[object, ...], Any] = {}
         self.secrets = SqlSecrets(self)
+        self.keysets = SqlKeysets(self)
         self.rotations = SqlRotations(self)
         self.access_keys = SqlAccessKeys(self)
         self.policies = SqlPolicies(self)
@@ -88,6 +90,12 @@ class SqlTx:
             raise ReadOnlyTransaction
         return self.run(sql, params)
 
+    def changed(self) -> list[Secret]:
+        """Give every secret that was saved, or a version of which changed, as it is now; then forget them."""
+        touched, self.secrets.touched = self.secrets.touched, {}
+        found = [known or self.secrets.keyed(key) for key, known in touched.items()]
+        return [secret for secret in found if secret is not None]
+
     def fact(self, name: str) -> bytes | None:
         """Read a fact about this store itself."""
         row = self.run(queries.FACT, {"name": name}).fetchone()
@@ -104,6 +112,7 @@ class SqlSecrets:
     def __init__(self, tx: SqlTx) -> None:
         """Work within this transaction."""
         self._tx = tx
+        self.touched: dict[SecretKey, Secret | None] = {}  # since `SqlTx.changed`; None: to be read again
 
     def named(self, account: str, region: str, name: str) -> Secret | None:
         return self._tx.remembered(rows.secret, queries.SECRET_NAMED, account, region, name)
@@ -117,8 +126,10 @@ class SqlSecrets:
 
     def add(self, secret: Secret) -> Secret:
         row = self._tx.write(queries.ADD_SECRET, rows.secret_params(secret)).fetchone()
+        self._counted(secret.account, secret.region, 1)
         added = replace(secret, key=SecretKey(row[0]))
         search.keep_terms(self._tx.write, added)
+        self.touched[added.key] = added
         return added
 
     def save(self, secret: Secret) -> Secret:
@@ -129,10 +140,24 @@ class SqlSecrets:
             raise StaleRevision(secret.arn)
         if before is not None and not found_alike(before, secret):
             search.keep_terms(self._tx.write, secret, before)
-        return replace(secret, revision=secret.revision + 1)
+        saved = self.touched[secret.key] = replace(secret, revision=secret.revision + 1)
+        return saved
 
     def erase(self, key: SecretKey) -> None:
-        self._tx.write(queries.ERASE_SECRET, {"key": key})
+        self.touched.pop(key, None)
+        for account, region in self._tx.write(queries.ERASE_SECRET, {"key": key}).fetchall():
+            self._counted(account, region, -1)
+
+    def count(self, account: str, region: str) -> int:
+        row = self._tx.run(queries.COUNT_SECRETS, {"account": account, "region": region}).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _counted(self, account: str, region: str, by: int) -> None:
+        self._tx.write(queries.CHANGE_COUNT, {"account": account, "region": region, "by": by})
+
+    def due_for_erasure(self, now: datetime, limit: int) -> list[Secret]:
+        params = {"now": rows.to_micros(now), "limit": limit}
+        return [rows.secret(row) for row in self._tx.run(queries.DUE_FOR_ERASURE, params).fetchall()]
 
     def version(self, key: SecretKey, version_id: VersionId) -> Version | None:
         return self._tx.remembered(rows.version, queries.VERSION, key, version_id)
@@ -140,14 +165,23 @@ class SqlSecrets:
     def versions(self, key: SecretKey) -> list[Version]:
         return [rows.version(row) for row in self._tx.run(queries.VERSIONS, {"key": key}).fetchall()]
 
+    def count_versions(self, key: SecretKey) -> int:
+        return int(self._tx.run(queries.COUNT_VERSIONS, {"key": key}).fetchone()[0])
+
     def sealed(self, key: SecretKey, version_id: VersionId) -> SealedValue | None:
         return self._tx.remembered(rows.sealed, queries.SEALED, key, version_id)
 
     def put_version(self, key: SecretKey, version: Version, sealed: SealedValue | None) -> None:
+        self.touched.setdefault(key)
         self._tx.write(queries.PUT_VERSION, {"key": key, **rows.version_params(version, sealed)})
 
     def drop_version(self, key: SecretKey, version_id: VersionId) -> None:
+        self.touched.setdefault(key)
         self._tx.write(queries.DROP_VERSION, {"key": key, "id": version_id})
+
+    def reseal(self, key: SecretKey, version_id: VersionId, sealed: SealedValue) -> None:
+        params = {"key": key, "id": version_id, "keyset_id": sealed.keyset_id, "ciphertext": sealed.ciphertext}
+        self._tx.write(queries.RESEAL_VERSION, params)
 
     def touch(self, secret: Secret, version_id: VersionId, day: date) -> None:
         params = {"key": secret.key, "id": version_id, "day": day.toordinal()}
@@ -176,6 +210,9 @@ class SqlRotations:
 
     def open(self, key: SecretKey) -> list[Rotation]:
         return self._all(queries.ROTATIONS_OPEN, {"key": key})
+
+    def acted(self, key: SecretKey) -> set[VersionId]:
+        return {row[0] for row in self._tx.run(queries.ROTATIONS_ACTED, {"key": key}).fetchall()}
 
     def page(
         self, account: str, region: str, key: SecretKey | None, before: int | None, limit: int

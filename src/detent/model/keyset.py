@@ -1,0 +1,32 @@
+"""Keysets that callers choose: what a KmsKeyId names. The key material is crypto's and the store's."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from detent.model.arn import partition
+
+ROOT_KEYSET_ID = "root"
+DEFAULT_ALIAS = "alias/aws/secretsmanager"  # the root keyset, in every account and region
+AWS_ALIASES = "alias/aws/"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerKeyset:
+    """A keyset of one account in one region. A disabled one neither seals nor opens."""
+
+    id: str
+    account: str
+    region: str
+    created: datetime
+    alias: str | None = None  # alias/…
+    enabled: bool = True
+
+    @property
+    def arn(self) -> str:
+        """Its ARN, in the form of a KMS key's."""
+        return keyset_arn(self.region, self.account, self.id)
+
+
+def keyset_arn(region: str, account: str, keyset_id: str) -> str:
+    """Give the ARN of a keyset."""
+    return f"arn:{partition(region)}:kms:{region}:{account}:key/{keyset_id}"
