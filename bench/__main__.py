@@ -1,10 +1,17 @@
-"""`python -m bench [reads|rotations|lists|memory …]`: print the figures; exit code 1 only when something broke."""
+"""`python -m bench [reads|batches|writes|rotations|… …]`: print the figures; exit code 1 only when something broke."""
 
 import sys
 
-from bench import lists, memory, processes, reads, rotations
+from bench import batches, lists, memory, processes, reads, rotations, writes
 
-PARTS = {"reads": reads.main, "rotations": rotations.main, "lists": lists.main, "memory": memory.main}
+PARTS = {
+    "reads": reads.main,
+    "batches": batches.main,
+    "writes": writes.main,
+    "rotations": rotations.main,
+    "lists": lists.main,
+    "memory": memory.main,
+}
 
 
 def main(wanted: list[str]) -> int:

@@ -1,6 +1,5 @@
 """ListSecrets over 100,000 secrets, whatever they are like, against the call on a server that has none."""
 
-import configparser
 import http.client
 import json
 import random
@@ -13,11 +12,9 @@ from statistics import median, quantiles
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
-from bench.servers import Detent
+from bench.servers import REGION, Detent
 from detent.main.folder import Folder, SystemClock
 from detent.model.secret import CURRENT, PREVIOUS, Secret, SecretKey, VersionId
 from detent.store.protocol import Tx
@@ -27,7 +24,7 @@ SECRETS = 100_000
 BATCH = 2_000
 ROUNDS = 15
 PAGE_GOAL, FILTER_GOAL = 20, 50  # milliseconds
-ACCOUNT, REGION = "000000000000", "us-east-1"
+ACCOUNT = "000000000000"
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
 Members = Mapping[str, Any]
 
@@ -61,13 +58,8 @@ class Calls:
     """ListSecrets over one connection that is kept; signing is not in the time."""
 
     def __init__(self, server: Detent) -> None:
-        """Read the root's key from the file that the server wrote."""
-        keys = configparser.RawConfigParser()
-        keys.read(server.data / "credentials")
-        found = keys["default"]
-        self._auth = SigV4Auth(
-            Credentials(found["aws_access_key_id"], found["aws_secret_access_key"]), "secretsmanager", REGION
-        )
+        """Call as the root."""
+        self._auth = server.signature()
         self._url = server.url
         self._connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
 

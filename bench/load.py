@@ -1,18 +1,19 @@
 """Load by wrk, from requests that boto3 made and signed. boto3 itself takes over 1 ms a call."""
 
+import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 
 from bench import processes
-from bench.servers import Server
+from bench.servers import Detent, Server
 
 SCRIPT = Path(__file__).with_name("load.lua")
 
@@ -25,6 +26,7 @@ class LoadFailed(Exception):
 class Round:
     """One run of wrk."""
 
+    count: int  # replies
     rate: float  # replies a second
     cpu: float  # server seconds a request
     p50: float  # seconds
@@ -61,6 +63,20 @@ def signed_gets(client: Any, names: list[str], file: Path) -> None:  # noqa: ANN
     file.write_bytes(b"".join(b"%d\n%s" % (len(request), request) for request in signed))
 
 
+def signed(server: Detent, operation: str, asked: Iterable[Mapping[str, Any]], file: Path) -> int:
+    """Write one signed request for each set of members; gives how many. Faster than a client's own call by far."""
+    auth = server.signature()
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"secretsmanager.{operation}"}
+    count = 0
+    with file.open("wb") as written:
+        for count, members in enumerate(asked, start=1):  # noqa: B007 - how many there were
+            request = AWSRequest("POST", f"{server.url}/", dict(headers), json.dumps(members))
+            auth.add_auth(request)
+            whole = raw(request.prepare())
+            written.write(b"%d\n%s" % (len(whole), whole))
+    return count
+
+
 def raw(request: AWSPreparedRequest) -> bytes:
     """Give a prepared request as the bytes that go over the wire."""
     url = urlsplit(request.url)
@@ -89,7 +105,7 @@ def play(server: Server, file: Path, connections: int, seconds: int, cores: str 
         raise LoadFailed(f"wrk gave no figures: {ran.stdout}{ran.stderr}")
     requests, duration, p50, p99, refused, broken = map(int, figures[0])
     count = max(requests, 1)
-    return Round(requests / (duration / 1e6), spent / count, p50 / 1e6, p99 / 1e6, refused, broken)
+    return Round(requests, requests / (duration / 1e6), spent / count, p50 / 1e6, p99 / 1e6, refused, broken)
 
 
 class _Empty:

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import boto3
+from botocore.auth import SigV4Auth
 from botocore.config import Config
+from botocore.credentials import Credentials
 
 from bench import processes
 from detent.cli.ending import end
 
+REGION = "us-east-1"
 START_SECONDS = 20.0
 STOP_SECONDS = 20.0
 
@@ -110,6 +113,14 @@ class Detent(Server):
         os.environ["AWS_SHARED_CREDENTIALS_FILE"] = str(self.data / "credentials")
         once = Config(retries={"total_max_attempts": 1})
         return boto3.session.Session().client("secretsmanager", config=once)
+
+    def signature(self) -> SigV4Auth:
+        """Give what signs as the root; its key stands in the file that the server wrote."""
+        keys = configparser.RawConfigParser()
+        keys.read(self.data / "credentials")
+        found = keys["default"]
+        root = Credentials(found["aws_access_key_id"], found["aws_secret_access_key"])
+        return SigV4Auth(root, "secretsmanager", REGION)
 
 
 class Trivial(Server):

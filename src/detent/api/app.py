@@ -17,6 +17,7 @@ from detent.api.operations import DETENT, OPERATIONS, SECRETS_MANAGER, UNKNOWN, 
 from detent.api.rates import Rates
 from detent.api.shapes import Request
 from detent.api.sigv4 import Signed, Signers, Verified, Verifier
+from detent.api.told import Told
 from detent.api.turn import Turn
 from detent.model.errors import ReadOnlyTransaction
 from detent.model.ports import Transactions
@@ -42,16 +43,21 @@ class App:
         store: Transactions,
         turn: Turn | None = None,
         at_once: Server | None = None,
+        writing: Server | None = None,
+        *,
         rates: Rates | None = None,
     ) -> None:
-        """Serve these two; `at_once` is the same server, its audit batched by `turn`, for what runs on the loop.
+        """Serve these two; `rates` None: callers may call as often as they like.
 
-        `rates` None: callers may call as often as they like.
+        `at_once` and `writing` are the same server; the first has its audit batched by `turn`, for what runs on the
+        loop, the other by the store, which writes it before it commits.
         """
         self._server = server
         self._at_once = at_once or server
+        self._writing = writing or server
         self._store = store
         self._turn = turn or Turn()
+        self._told = Told()
         self._rates = rates
         self._origins = Origins()
         self._verifier = Verifier(server.regions, frozenset({SECRETS_MANAGER, DETENT}))
@@ -106,14 +112,14 @@ class App:
         if call.operation.runs_for(call.request) is Runs.ON_THREAD:
             with suppress(ReadOnlyTransaction):
                 return await asyncio.to_thread(self._read, call)
-        return await asyncio.wrap_future(self._store.submit(partial(self._in, call)))
+        return await self._told.of(self._store.submit(partial(self._in, self._writing, call)))
 
     def _read(self, call: Call) -> Answer:
         with self._store.read() as tx:
-            return self._in(call, tx)
+            return self._in(self._server, call, tx)
 
-    def _in(self, call: Call, tx: Any) -> Answer:  # noqa: ANN401 - the store's transaction
-        return perform(self._server, call, self._server.env(tx, call.region))
+    def _in(self, server: Server, call: Call, tx: Any) -> Answer:  # noqa: ANN401 - the store's transaction
+        return perform(server, call, server.env(tx, call.region))
 
 
 def _spend(rates: Rates, call: Call) -> None:

@@ -61,8 +61,9 @@ class House:
         self.settings = settings
         self.folder = Folder(settings.data)
         self.clock = clock or SystemClock()
-        self.store = SqliteStore(self.folder.store, self.clock, committed, self._settle)
         self.audit = AuditTrail(self.folder.audit)
+        self._written = self.audit.batch()  # the records of one batch of the store's writer
+        self.store = SqliteStore(self.folder.store, self.clock, committed, self._settle, self._written.write)
         self.functions = InProcess(functions, settings.all_regions, self.client, self.clock)
         self.server = Server(
             keyset,
@@ -83,9 +84,10 @@ class House:
         """Give the ASGI callable, and the turns at whose ends its HTTP server must write."""
         records = self.audit.batch()
         turn = Turn(records)
+        at_once, writing = (replace(self.server, audit=batch) for batch in (records, self._written))
         factor = self.settings.rate_limit_factor
         rates = Rates(factor, self.settings.workers) if factor else None
-        return App(self.server, self.store, turn, replace(self.server, audit=records), rates), turn
+        return App(self.server, self.store, turn, at_once, writing, rates=rates), turn
 
     def client(self, credentials: SessionCredentials) -> LocalClient:
         """Give a client in boto3's shape that acts with these credentials, without HTTP."""

@@ -7,6 +7,8 @@ from detent.service.env import Env
 
 def stop_obstructed(env: Env, secret: Secret) -> Secret:
     """End every rotation that a change to its secret made pointless (D.7, D.8), then plan the next."""
+    if secret.rotation is None:  # never configured, and so without any
+        return secret
     for found in env.tx.rotations.open(secret.key):
         obstacle = found.obstacle(secret)
         if obstacle is not None:

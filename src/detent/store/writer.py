@@ -35,15 +35,25 @@ class Job:
 class Writer:
     """Runs submitted work in batches until closed."""
 
-    def __init__(self, connection: sqlite3.Connection, tx: Tx, lock: Path, committed: Callable[[], None]) -> None:
-        """Start the thread. `lock` is the file processes queue at; `committed` is called after each commit."""
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        tx: Tx,
+        lock: Path,
+        committing: Callable[[], None],
+        committed: Callable[[], None],
+    ) -> None:
+        """Start the thread. `lock` is the file processes queue at.
+
+        `committing` is called before each commit, which it stops by raising, and `committed` after it.
+        """
         self._connection = connection
         self._tx = tx
         self._lock = lock.open("wb")
-        self._committed = committed
+        self._committing, self._committed = committing, committed
         self._jobs: deque[Job] = deque()
         self._turn = threading.Lock()  # whoever holds it may use the connection
-        self._waiting = threading.Semaphore(0)  # one count for each job left to the thread
+        self._left = threading.Event()  # whether a job was left to the thread
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
@@ -52,7 +62,8 @@ class Writer:
         """Queue the work for the thread."""
         job = Job(work, Future())
         self._jobs.append(job)
-        self._waiting.release()
+        if not self._left.is_set():
+            self._left.set()
         return job.done
 
     def write(self, work: Callable[[Tx], Any]) -> "Future[Any]":
@@ -66,16 +77,18 @@ class Writer:
     def close(self) -> None:
         """Finish what is queued."""
         self._closing = True
-        self._waiting.release()
+        self._left.set()
         self._thread.join()
         self._lock.close()
         self._connection.close()
 
     def _run(self) -> None:
-        while self._waiting.acquire() and not self._closing:
-            self._commit_queued()
-        while self._jobs:
-            self._commit_queued()
+        while self._left.wait():
+            self._left.clear()  # before looking: a job left from here on sets it again
+            while self._jobs:
+                self._commit_queued()
+            if self._closing:
+                return
 
     def _commit_queued(self) -> None:
         with self._turn:
@@ -91,6 +104,7 @@ class Writer:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     replies = [self._perform(job) for job in batch]
+                    self._committing()
                     self._connection.execute("COMMIT")
                 finally:
                     if self._connection.in_transaction:
