@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 from detent import __version__
+from detent.api import sts
 from detent.api.calls import NOBODY, Answer, Call, Origin, Origins, Refusal, broken, decode, perform, refuse
 from detent.api.errors import Refused
-from detent.api.operations import DETENT, OPERATIONS, SECRETS_MANAGER, UNKNOWN, Runs
+from detent.api.operations import DETENT, OPERATIONS, SECRETS_MANAGER, STS, UNKNOWN, UNKNOWN_QUERY, Operation, Runs
 from detent.api.rates import Rates
 from detent.api.shapes import Request
 from detent.api.sigv4 import Signed, Signers, Verified, Verifier
@@ -30,7 +31,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY = 1024 * 1024  # bytes; the largest value, all of it escaped in JSON, is under half of it
 _LONGEST_AGENT = 256  # characters of a User-Agent that the audit trail keeps
-_CONTENT_TYPE = (b"content-type", b"application/x-amz-json-1.1")
 _HEALTH = b'{"status":"ok","version":"%b"}' % __version__.encode()
 
 
@@ -60,7 +60,7 @@ class App:
         self._told = Told()
         self._rates = rates
         self._origins = Origins()
-        self._verifier = Verifier(server.regions, frozenset({SECRETS_MANAGER, DETENT}))
+        self._verifier = Verifier(server.regions, frozenset({SECRETS_MANAGER, DETENT, STS}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -73,16 +73,25 @@ class App:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        call = Call(self._origin(scope, headers), OPERATIONS.get(headers.get(b"x-amz-target", b""), UNKNOWN))
+        target = headers.get(b"x-amz-target")
+        if target is None and sts.is_query(scope["method"], headers, scope["query_string"]):
+            call = Call(self._origin(scope, headers), UNKNOWN_QUERY)
+            return sts.in_xml(await self._answered(scope, receive, headers, call))
+        call = Call(self._origin(scope, headers), OPERATIONS.get(target or b"", UNKNOWN))
+        return await self._answered(scope, receive, headers, call)
+
+    async def _answered(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], call: Call) -> Answer:
         try:
             request = _signed(scope, headers, await _body(receive))
+            if call.operation is UNKNOWN_QUERY:
+                call = call._replace(operation=sts.asked(request.body, request.query))
             for snapshot in (partial(self._store.glance, self._turn.stamp), self._store.read):
                 try:
                     with snapshot() as tx:
                         self._turn.saw(tx.stamp)
                         env = self._at_once.env(tx, call.region)
                         before = call.principal  # known already if a commit has overtaken the first snapshot
-                        call = Call(call.origin, call.operation, *self._verified(request, env))
+                        call = Call(call.origin, call.operation, *self._verified(request, call.operation, env))
                         if self._rates is not None and before is NOBODY:
                             _spend(self._rates, call)
                         call = Call(*call[:4], _request(scope, call, request.body))
@@ -104,8 +113,10 @@ class App:
         agent = headers.get(b"user-agent", b"").decode("latin-1")[:_LONGEST_AGENT]
         return self._origins.new(client[0] if client else "", agent)
 
-    def _verified(self, request: Signed, env: Env) -> Verified:
-        service = DETENT if request.headers.get(b"x-amz-target", b"").startswith(b"detent.") else SECRETS_MANAGER
+    def _verified(self, request: Signed, operation: Operation, env: Env) -> Verified:
+        service = operation.service
+        if not service:
+            service = DETENT if request.headers.get(b"x-amz-target", b"").startswith(b"detent.") else SECRETS_MANAGER
         return self._verifier.verify(request, service, env.now, Signers(env.tx.stamp, partial(access.signer, env)))
 
     async def _run(self, call: Call) -> Answer:
@@ -134,7 +145,11 @@ def _signed(scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Signed:
 
 def _request(scope: Scope, call: Call, body: bytes) -> Request:
     """Find out what is asked, once it is known who asks: the reference's order of checks (B.0)."""
-    if call.operation is UNKNOWN or scope["method"] != "POST" or scope["path"] != "/":
+    if not call.operation.name or scope["path"] != "/":
+        raise Refused("UnknownOperationException")
+    if call.operation.service == STS:  # its one operation has no members
+        return Request()
+    if scope["method"] != "POST":
         raise Refused("UnknownOperationException")
     return decode(call.operation, body)
 
@@ -155,7 +170,7 @@ async def _body(receive: Receive) -> bytes:
 
 async def _send(send: Send, answer: Answer) -> None:
     headers = [
-        _CONTENT_TYPE,
+        (b"content-type", answer.content_type),
         (b"content-length", b"%d" % len(answer.body)),
         (b"x-amzn-requestid", answer.request_id.encode()),
     ]

@@ -44,11 +44,12 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A status, a body, and the call's id."""
+    """A status, a body, the call's id, and how the body is to be read."""
 
     status: int
     body: bytes
     request_id: str
+    content_type: bytes = b"application/x-amz-json-1.1"
 
 
 class Refusal(Exception):

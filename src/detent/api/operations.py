@@ -14,6 +14,7 @@ from detent.service import (
     batches,
     cross_account,
     history,
+    identity,
     keys,
     listing,
     passwords,
@@ -24,7 +25,7 @@ from detent.service import (
     versions,
 )
 
-SECRETS_MANAGER, DETENT = "secretsmanager", "detent"  # signing names, and target prefixes too
+SECRETS_MANAGER, DETENT, STS = "secretsmanager", "detent", "sts"  # signing names; of the first two, target prefixes too
 # How the service takes members that are made of members.
 _PLAIN: Mapping[str, Callable[[Any], Any]] = {
     "add_replica_regions": lambda given: [(one.region, one.kms_key_id) for one in given],
@@ -253,6 +254,7 @@ _ROWS = (
         replies.policy_validation,
         Runs.ON_THREAD,
     ),
+    Operation(STS, "GetCallerIdentity", shapes.Request, identity.get_caller_identity, replies.identity, Runs.ON_LOOP),
     Operation(DETENT, "CreateKey", shapes.CreateKey, keys.create_key, replies.key, Runs.ON_WRITER),
     Operation(DETENT, "DisableKey", shapes.KeyNamed, keys.disable_key, replies.key, Runs.ON_WRITER),
     Operation(DETENT, "EnableKey", shapes.KeyNamed, keys.enable_key, replies.key, Runs.ON_WRITER),
@@ -263,4 +265,8 @@ _ROWS = (
     Operation(DETENT, "ListRotations", shapes.ListRotations, history.list_rotations, replies.rotations, Runs.ON_THREAD),
 )
 UNKNOWN = Operation("", "", shapes.Request, _nothing, _nothing, Runs.ON_LOOP)  # what is not in the table
-OPERATIONS: Mapping[bytes, Operation] = {f"{row.service}.{row.name}".encode(): row for row in _ROWS}
+UNKNOWN_QUERY = Operation(STS, "", shapes.Request, _nothing, _nothing, Runs.ON_LOOP)  # the same, asked of STS
+OPERATIONS: Mapping[bytes, Operation] = {
+    f"{row.service}.{row.name}".encode(): row for row in _ROWS if row.service != STS
+}
+QUERIES: Mapping[str, Operation] = {row.name: row for row in _ROWS if row.service == STS}

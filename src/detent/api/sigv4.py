@@ -27,6 +27,7 @@ _AUTHORIZATION = re.compile(
 _DECIDING = (b"host", b"x-amz-date", b"x-amz-target", b"x-amz-security-token")  # signed wherever they are sent
 _SKEW = timedelta(minutes=5)
 _MAX_KEPT = 1024
+_GLOBAL = ("sts", b"us-east-1")  # AWS: STS's global endpoint is signed for there, whatever the caller's region
 _UNKNOWN = "The security token included in the request is invalid."
 _NO_DATE = "The request needs a signed X-Amz-Date, as YYYYMMDDTHHMMSSZ."
 _DIFFERS = (
@@ -71,7 +72,7 @@ class Verifier:
 
     def __init__(self, regions: frozenset[str], services: frozenset[str]) -> None:
         """Verify for these."""
-        self._regions = {region.encode(): region for region in regions}
+        self._regions = frozenset(region.encode() for region in regions)
         self._services = {service: service.encode() for service in services}
         self._kept: dict[tuple[bytes, ...], _Kept] = {}
         self._kept_at: object = None
@@ -97,10 +98,10 @@ class Verifier:
         expected = _signature(kept, request, headers, signed_names, stamp)
         if not hmac.compare_digest(expected, signature):
             raise Refused("InvalidSignatureException", _DIFFERS)
-        return Verified(kept.signer.principal, self._regions[region])
+        return Verified(kept.signer.principal, region.decode())
 
     def _check_scope(self, region: bytes, signed_for: bytes, service: str, date: bytes, stamp: bytes) -> None:
-        if region not in self._regions:
+        if region not in self._regions and (service, region) != _GLOBAL:
             raise Refused("InvalidSignatureException", "Credential should be scoped to a valid region.")
         if signed_for != self._services.get(service):
             raise Refused("InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'.")

@@ -22,7 +22,7 @@ from detent.model.secret import Secret, VersionId
 _encode = msgspec.json.encode
 _VERSION = "1.08"
 _SOURCE = "secretsmanager.amazonaws.com"
-_SOURCES = {"secretsmanager": _SOURCE, "detent": "detent", "": _SOURCE}
+_SOURCES = {"secretsmanager": _SOURCE, "detent": "detent", "sts": "sts.amazonaws.com", "": _SOURCE}
 
 
 _SPECIAL = {"source_ip_address": "sourceIPAddress", "request_id": "requestID", "event_id": "eventID"}
