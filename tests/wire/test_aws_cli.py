@@ -72,3 +72,88 @@ def test_a_tag_is_removed_though_the_answer_is_empty(cli: Cli) -> None:
     done = cli.run("untag-resource", "--secret-id", name, "--tag-keys", "k")
     assert (done.returncode, done.stdout.strip()) == (0, "")
     assert cli.reply("describe-secret", "--secret-id", name)["Tags"] == []
+
+
+POLICY = json.dumps(
+    {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}
+)
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:detent-postgres-single-user"
+
+
+def test_a_secrets_life_in_real_command_lines(cli: Cli, tmp_path: Path, canary: Canary) -> None:
+    name = new_name()
+    value = tmp_path / "value.json"
+    value.write_text(json.dumps({"password": canary.value("1")}))
+    made = cli.reply(
+        "create-secret", "--name", name, "--secret-string", f"file://{value}", "--description", "Of a test"
+    )
+    put = cli.reply("put-secret-value", "--secret-id", name, "--secret-string", canary.value("2"))
+    assert put["VersionStages"] == ["AWSCURRENT"]
+    previous = cli.reply("get-secret-value", "--secret-id", name, "--version-stage", "AWSPREVIOUS")
+    assert previous["SecretString"] == value.read_text()
+    by_id = ("get-secret-value", "--secret-id", name, "--version-id", str(put["VersionId"]))
+    assert cli.run(*by_id, "--query", "SecretString", "--output", "text").stdout.strip() == canary.value("2")
+    cli.reply("update-secret", "--secret-id", name, "--description", "Changed", "--secret-string", canary.value("3"))
+    moved = ("--move-to-version-id", str(made["VersionId"]), "--version-stage", "mine")
+    cli.reply("update-secret-version-stage", "--secret-id", name, *moved)
+    listed = cli.reply("list-secret-version-ids", "--secret-id", name, "--include-deprecated")
+    stages = {one["VersionId"]: one["VersionStages"] for one in listed["Versions"]}  # type: ignore[attr-defined]
+    assert stages[made["VersionId"]] == ["mine"]
+    assert len(stages) == 3
+    described = cli.reply("describe-secret", "--secret-id", str(made["ARN"]))
+    assert described["Description"] == "Changed"
+    deleted = cli.reply("delete-secret", "--secret-id", name, "--recovery-window-in-days", "7")
+    assert deleted["ARN"] == made["ARN"]
+    assert "was marked for deletion" in cli.run("get-secret-value", "--secret-id", name).stderr
+    assert cli.reply("restore-secret", "--secret-id", name)["Name"] == name
+    assert cli.reply("delete-secret", "--secret-id", name, "--force-delete-without-recovery")["Name"] == name
+
+
+def test_secrets_are_found_and_read_together(cli: Cli, canary: Canary) -> None:
+    prefix = new_name()
+    for number in "123":
+        asked = json.dumps({"Name": f"{prefix}-{number}", "SecretString": canary.value(number)})
+        cli.reply("create-secret", "--cli-input-json", asked, "--tags", f"Key=number,Value={number}")
+    found = ("list-secrets", "--filters", f"Key=name,Values={prefix}", "--sort-by", "name", "--sort-order", "desc")
+    names = cli.reply(*found, "--max-items", "2", "--page-size", "1")
+    assert [one["Name"][-1] for one in names["SecretList"]] == ["3", "2"]  # type: ignore[attr-defined]
+    batch = cli.reply("batch-get-secret-value", "--secret-id-list", f"{prefix}-1", f"{prefix}-none")
+    assert [one["SecretString"] for one in batch["SecretValues"]] == [canary.value("1")]  # type: ignore[attr-defined]
+    assert [one["ErrorCode"] for one in batch["Errors"]] == ["ResourceNotFoundException"]  # type: ignore[attr-defined]
+    tagged = f"Key=name,Values={prefix}", "Key=tag-value,Values=!1"
+    by_filter = cli.reply("batch-get-secret-value", "--filters", *tagged)
+    assert len(by_filter["SecretValues"]) == 2  # type: ignore[arg-type]
+
+
+def test_a_policy_is_checked_put_shown_and_taken_away(cli: Cli) -> None:
+    name = new_name()
+    cli.reply("create-secret", "--name", name)
+    checked = cli.reply("validate-resource-policy", "--secret-id", name, "--resource-policy", POLICY)
+    assert checked["PolicyValidationPassed"] is False
+    broad = ("put-resource-policy", "--secret-id", name, "--resource-policy", POLICY)
+    assert "PublicPolicyException" in cli.run(*broad, "--block-public-policy").stderr
+    cli.reply(*broad)
+    assert cli.reply("get-resource-policy", "--secret-id", name)["ResourcePolicy"] == POLICY
+    cli.reply("delete-resource-policy", "--secret-id", name)
+    assert "ResourcePolicy" not in cli.reply("get-resource-policy", "--secret-id", name)
+
+
+def test_a_replica_is_made_read_and_removed(cli: Cli, canary: Canary) -> None:
+    name = new_name()
+    cli.reply("create-secret", "--name", name, "--secret-string", canary.value())
+    made = cli.reply("replicate-secret-to-regions", "--secret-id", name, "--add-replica-regions", "Region=eu-west-1")
+    assert made["ReplicationStatus"] == [{"Region": "eu-west-1", "Status": "InSync"}]
+    there = cli.reply("get-secret-value", "--secret-id", name, "--region", "eu-west-1")
+    assert there["SecretString"] == canary.value()
+    removed = ("remove-regions-from-replication", "--secret-id", name, "--remove-replica-regions", "eu-west-1")
+    assert cli.reply(*removed)["ReplicationStatus"] == []
+
+
+def test_a_rotation_is_configured_and_cancelled(cli: Cli, unreachable: str) -> None:
+    name = new_name()
+    cli.reply("create-secret", "--name", name, "--secret-string", unreachable)
+    rules = ("--rotation-rules", "AutomaticallyAfterDays=30,Duration=3h", "--rotation-lambda-arn", FUNCTION)
+    rotated = cli.reply("rotate-secret", "--secret-id", name, *rules)
+    assert cli.reply("cancel-rotate-secret", "--secret-id", name)["VersionId"] == rotated["VersionId"]
+    password = cli.reply("get-random-password", "--password-length", "20", "--exclude-punctuation")
+    assert str(password["RandomPassword"]).isalnum()
