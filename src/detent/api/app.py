@@ -94,7 +94,7 @@ class App:
                         call = Call(call.origin, call.operation, *self._verified(request, call.operation, env))
                         if self._rates is not None and before is NOBODY:
                             _spend(self._rates, call)
-                        call = Call(*call[:4], _request(scope, call, request.body))
+                        call = Call(*call[:4], _request(scope, call, request.body, self._server.limits.value_bytes))
                         if call.operation.runs_for(call.request) is Runs.ON_LOOP:
                             return perform(self._at_once, call, env._replace(region=call.region))
                     break
@@ -143,7 +143,7 @@ def _signed(scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Signed:
     return Signed(scope["method"].encode(), scope["raw_path"], scope["query_string"], scope["headers"], headers, body)
 
 
-def _request(scope: Scope, call: Call, body: bytes) -> Request:
+def _request(scope: Scope, call: Call, body: bytes, value_bytes: int) -> Request:
     """Find out what is asked, once it is known who asks: the reference's order of checks (B.0)."""
     if not call.operation.name or scope["path"] != "/":
         raise Refused("UnknownOperationException")
@@ -151,7 +151,7 @@ def _request(scope: Scope, call: Call, body: bytes) -> Request:
         return Request()
     if scope["method"] != "POST":
         raise Refused("UnknownOperationException")
-    return decode(call.operation, body)
+    return decode(call.operation, body, value_bytes)
 
 
 async def _body(receive: Receive) -> bytes:

@@ -12,7 +12,8 @@ import msgspec
 
 from detent.api.errors import INTERNAL, INTERNAL_MESSAGE, code_of, is_front_end
 from detent.api.operations import UNKNOWN, Operation
-from detent.api.shapes import Request
+from detent.api.repeats import refuse_repeats
+from detent.api.shapes import Request, size_of
 from detent.api.validation import explain
 from detent.model.errors import DetentError, ReadOnlyTransaction
 from detent.model.policy import Principal
@@ -79,12 +80,16 @@ class Origins:
         return Origin(self._request + number, self._event + number, peer, user_agent)
 
 
-def decode(operation: Operation, body: bytes) -> Request:
-    """Read a request's body. Raises Refused with every failure in one message."""
+def decode(operation: Operation, body: bytes, value_bytes: int) -> Request:
+    """Read a request's body; a secret value in it may have so many bytes. Raises Refused with all failures at once."""
+    refuse_repeats(body)
     try:
-        return operation.decoder.decode(body or b"{}")
+        request = operation.decoder.decode(body or b"{}")
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise explain(operation.shape, body) from None
+        raise explain(operation.shape, body, value_bytes) from None
+    if len(body) > value_bytes and any(size_of(request, name) > value_bytes for name in operation.sized):
+        raise explain(operation.shape, body, value_bytes)
+    return request
 
 
 def perform(server: Server, call: Call, env: Env) -> Answer:

@@ -79,7 +79,7 @@ class LocalClient:
         env = self._server.env(tx, self._region)
         try:
             call = call._replace(principal=self._holder(env))
-            call = call._replace(request=decode(call.operation, body))
+            call = call._replace(request=decode(call.operation, body, self._server.limits.value_bytes))
         except Refused as refused:
             answer = refuse(self._server, call, (refused.code, refused.message))
             raise Refusal(answer, keeps_changes=False) from None

@@ -58,6 +58,7 @@ class Operation:
     parts: Callable[[Any], Iterable[AuditedPart]] | None = None  # of a call that stands for several: each is recorded
     decoder: "msgspec.json.Decoder[shapes.Request]" = field(init=False)
     group: Group | None = field(init=False)  # with which others it is counted (I); None: it is not counted
+    sized: tuple[str, ...] = field(init=False)  # members whose quota is counted in bytes
     nested: bool = field(init=False)  # whether a member is made of members
     shown: tuple[tuple[str, str], ...] = field(init=False)  # what the audit trail keeps: field, and its name there
 
@@ -68,6 +69,7 @@ class Operation:
         named = [(name, shapes.wire_name(name)) for name in self.shape.__struct_fields__]
         shown = tuple((name, wire[:1].lower() + wire[1:]) for name, wire in named if name not in shapes.SENSITIVE)
         object.__setattr__(self, "shown", shown)
+        object.__setattr__(self, "sized", tuple(shapes.SIZED & set(self.shape.__struct_fields__)))
         object.__setattr__(self, "nested", bool(_PLAIN.keys() & set(self.shape.__struct_fields__)))
 
     @property

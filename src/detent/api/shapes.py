@@ -7,6 +7,9 @@ from msgspec import Meta, Struct
 # Members whose values never stand in an error, a log or the audit trail.
 SENSITIVE = frozenset({"secret_string", "secret_binary", "rotation_token", "random_password"})
 
+# Members whose quota counts bytes, of UTF-8 text or of decoded binary (A.7): no bound of msgspec's says so.
+SIZED = frozenset({"secret_string", "secret_binary"})
+
 _SPECIAL = {
     "arn": "ARN",
     "rotation_lambda_arn": "RotationLambdaARN",
@@ -28,6 +31,12 @@ class Request(Struct, rename=wire_name):
 
     Patterns are AWS's own; where they must match the whole value, \A and \Z are put around them, and never shown.
     """
+
+
+def size_of(request: Request, field: str) -> int:
+    """Give the bytes of a sized member; 0: it was not sent."""
+    value = getattr(request, field)
+    return len(value.encode() if isinstance(value, str) else value or b"")
 
 
 class Reply(Struct, rename=wire_name, omit_defaults=True):

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import inspect
 
 from detent.api.errors import Refused
-from detent.api.shapes import SENSITIVE
+from detent.api.shapes import SENSITIVE, SIZED, wire_name
 
 _JSON_TYPES: dict[type[inspect.Type], tuple[type, ...]] = {
     inspect.StrType: (str,),
@@ -26,14 +26,14 @@ _JSON_TYPES: dict[type[inspect.Type], tuple[type, ...]] = {
 }
 
 
-def explain(shape: type[msgspec.Struct], body: bytes) -> Refused:
-    """Give the refusal for a body that does not decode as this shape."""
+def explain(shape: type[msgspec.Struct], body: bytes, value_bytes: int) -> Refused:
+    """Give the refusal for a body that does not decode as this shape, or whose value has more than so many bytes."""
     try:
         raw = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return Refused("SerializationException", "The request body is not a JSON object in UTF-8.")
     try:
-        failures = list(_failures(_type_of(shape), raw, "", sensitive=False))
+        failures = [*_failures(_type_of(shape), raw, "", sensitive=False), *_too_large(shape, raw, value_bytes)]
     except TypeError as mismatch:
         return Refused("SerializationException", str(mismatch))
     if not failures:  # the decoder is stricter than this walk: a base64 text that is none
@@ -45,6 +45,15 @@ def explain(shape: type[msgspec.Struct], body: bytes) -> Refused:
 @cache
 def _type_of(shape: type[msgspec.Struct]) -> inspect.Type:
     return inspect.type_info(shape)
+
+
+def _too_large(shape: type[msgspec.Struct], raw: dict[str, Any], most: int) -> Iterator[str]:
+    for name in sorted(SIZED.intersection(shape.__struct_fields__)):
+        value = raw.get(wire_name(name)) or ""
+        size = len(value.encode(errors="surrogatepass")) if name == "secret_string" else len(value.rstrip("=")) * 3 // 4
+        for broken in _broken_length(None, most, size):
+            member = wire_name(name)
+            yield f"Value at '{member[:1].lower()}{member[1:]}' failed to satisfy constraint: {broken}"
 
 
 def _failures(kind: inspect.Type, raw: Any, path: str, *, sensitive: bool) -> Iterator[str]:  # noqa: ANN401 - JSON

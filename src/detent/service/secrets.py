@@ -46,7 +46,7 @@ def create_secret(
 ) -> WrittenVersion:
     """Make a secret, with its first version when a value is given (B.1)."""
     checked_name(name)
-    value = value_of(env, secret_string, secret_binary)
+    value = value_of(secret_string, secret_binary)
     token = checked_token(client_request_token) if value is not None or client_request_token is not None else None
     primary = None
     if cross_account_primary_arn is not None:
@@ -108,7 +108,7 @@ def update_secret(
     type: str | None = None,  # noqa: A002 - AWS's name for the member
 ) -> WrittenVersion:
     """Change metadata, and store a new current version when a value is given (B.5)."""
-    value = value_of(env, secret_string, secret_binary)
+    value = value_of(secret_string, secret_binary)
     checked_id(secret_id)
     token = checked_token(client_request_token) if value is not None else None
     secret = find(env, caller, "UpdateSecret", secret_id, version=token, on_replica=True)

@@ -1,6 +1,6 @@
 """Storing a version's value: idempotent by its version id, sealed, labelled, and minding the rotation under way."""
 
-from detent.model.errors import BadParameter, BadState, FailedConstraint, TokenInUse
+from detent.model.errors import BadParameter, BadState, TokenInUse
 from detent.model.secret import CURRENT, Secret, StagingLabel, Version, VersionId
 from detent.model.value import SecretValue
 from detent.service import sealing
@@ -11,24 +11,12 @@ from detent.service.pruning import prune
 _TOKEN_LENGTHS = range(32, 65)
 
 
-def value_of(env: Env, text: str | None, binary: bytes | None) -> SecretValue | None:
+def value_of(text: str | None, binary: bytes | None) -> SecretValue | None:
     """Give the value a request brought; None: it brought none, or (AWS, B.2) an empty text."""
     if text and binary:  # the reference has no wording for this one: a Choice
         raise BadParameter("You can't specify both a binary secret value and a string secret value in the same secret.")
-    most = env.server.limits.value_bytes
-    if len((text or "").encode()) > most:
-        raise FailedConstraint(_too_long("secretString", most))
-    if len(binary or b"") > most:
-        raise FailedConstraint(_too_long("secretBinary", most))
     plain = text or binary
     return SecretValue(plain) if plain else None
-
-
-def _too_long(member: str, most: int) -> str:
-    return (
-        f"1 validation error detected: Value at '{member}' failed to satisfy constraint:"
-        f" Member must have length less than or equal to {most}"
-    )
 
 
 def checked_token(token: str | None, missing: type[BadState | BadParameter] = BadState) -> VersionId:

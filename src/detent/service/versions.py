@@ -89,7 +89,7 @@ def put_secret_value(
     rotation_token: str | None = None,
 ) -> WrittenVersion:
     """Store a new version (B.2), or fill the empty version of the rotation under way (D.4)."""
-    value = value_of(env, secret_string, secret_binary)
+    value = value_of(secret_string, secret_binary)
     checked_id(secret_id)
     token = checked_token(client_request_token)
     secret = find(env, caller, "PutSecretValue", secret_id, version=token)
