@@ -17,7 +17,7 @@ from detent.model.errors import ReadOnlyTransaction, RotationIncomplete, StaleRe
 from detent.model.policy import Principal, StepGrant
 from detent.model.rotation import Attempt, Purpose, Rotation, State, Step, asked_for
 from detent.model.schedule import RotationRules, Window
-from detent.model.search import Place, Sort, place
+from detent.model.search import Filter, Key, Place, Sort, place
 from detent.model.secret import AdminLink, RotationSettings, Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
 from detent.store.migrate import migrate
@@ -90,6 +90,24 @@ def test_names_are_told_apart_by_account_region_and_case(store: Store) -> None:
     for account, region, name in ((ACCOUNT, REGION, "A"), ("1" * 12, REGION, "a"), (ACCOUNT, "eu-west-1", "a")):
         added(store, name, account=account, region=region)
     assert read(store) is None
+
+
+def test_a_save_after_one_that_was_undone_is_found_by_what_it_says(store: Store) -> None:
+    kept = added(store, tags={"k": "old"})
+    changed = replace(kept, tags={"k": "new"})
+
+    def undone(tx) -> None:
+        tx.secrets.save(replace(tx.secrets.named(ACCOUNT, REGION, "a"), tags={"k": "new"}))
+        tx.secrets.named(ACCOUNT, REGION, "a")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        store.write(undone)
+    store.write(lambda tx: tx.secrets.save(changed))
+    for value, names in (("old", []), ("new", ["a"])):
+        page = Page(ACCOUNT, REGION, 9, filters=(Filter(Key.TAG_VALUE, (value,)),))
+        with store.read() as tx:
+            assert [found.name for found in tx.secrets.page(page)] == names
 
 
 def test_saving_over_anothers_change_is_refused_and_changes_nothing(store: Store) -> None:

@@ -93,6 +93,7 @@ class SqlTx:
     def changed(self) -> list[Secret]:
         """Give every secret that was saved, or a version of which changed, as it is now; then forget them."""
         touched, self.secrets.touched = self.secrets.touched, {}
+        self.secrets.found = {}
         found = [known or self.secrets.keyed(key) for key, known in touched.items()]
         return [secret for secret in found if secret is not None]
 
@@ -113,9 +114,13 @@ class SqlSecrets:
         """Work within this transaction."""
         self._tx = tx
         self.touched: dict[SecretKey, Secret | None] = {}  # since `SqlTx.changed`; None: to be read again
+        self.found: dict[SecretKey, Secret] = {}  # since then, and not changed meanwhile: a save needs what was there
 
     def named(self, account: str, region: str, name: str) -> Secret | None:
-        return self._tx.remembered(rows.secret, queries.SECRET_NAMED, account, region, name)
+        found = self._tx.remembered(rows.secret, queries.SECRET_NAMED, account, region, name)
+        if found is not None and self._tx.writable:
+            self.found[found.key] = found
+        return found
 
     def keyed(self, key: SecretKey) -> Secret | None:
         row = self._tx.run(queries.SECRET_KEYED, {"key": key}).fetchone()
@@ -133,7 +138,7 @@ class SqlSecrets:
         return added
 
     def save(self, secret: Secret) -> Secret:
-        before = self.keyed(secret.key)
+        before = self.found.pop(secret.key, None) or self.keyed(secret.key)
         stays = before is not None and (before.accessed, before.deletion) == (secret.accessed, secret.deletion)
         sql = queries.SAVE_SECRET if stays else queries.SAVE_SECRET_MOVED
         if self._tx.write(sql, rows.secret_params(secret)).rowcount != 1:
@@ -145,6 +150,7 @@ class SqlSecrets:
 
     def erase(self, key: SecretKey) -> None:
         self.touched.pop(key, None)
+        self.found.pop(key, None)
         for account, region in self._tx.write(queries.ERASE_SECRET, {"key": key}).fetchall():
             self._counted(account, region, -1)
 
@@ -185,6 +191,7 @@ class SqlSecrets:
 
     def touch(self, secret: Secret, version_id: VersionId, day: date) -> None:
         params = {"key": secret.key, "id": version_id, "day": day.toordinal()}
+        self.found.pop(secret.key, None)
         self._tx.write(queries.TOUCH_SECRET, params)
         self._tx.write(queries.TOUCH_VERSION, params)
 
