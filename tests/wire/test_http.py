@@ -192,13 +192,6 @@ def test_constraints_on_lists_and_sensitive_members(raw: RawClient, members, fai
     assert raw.call("PutSecretValue", {"SecretId": "a", **members}).error == constraint(failure)
 
 
-def test_a_member_given_twice_is_harmless(raw: RawClient) -> None:
-    name = new_name()
-    raw.call("CreateSecret", {"Name": name})
-    body = b'{"SecretId": "other", "SecretId": ' + json.dumps(name).encode() + b"}"
-    assert raw.call("DescribeSecret", body).members["Name"] == name
-
-
 def test_an_empty_body_is_an_empty_object(raw: RawClient) -> None:
     assert raw.call("GetRandomPassword", b"").status == 200
 
