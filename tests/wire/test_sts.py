@@ -82,6 +82,15 @@ def test_it_may_stand_in_the_query_string(raw: RawClient) -> None:
     path = f"/?{BODY.decode()}"
     headers = raw.signed(None, b"", method="GET", path=path)
     assert raw.send(headers, b"", method="GET", path=path).status == 200
+    other = "/?Action=AssumeRole&Version=2011-06-15"  # a GET's body says nothing
+    told = raw.send(raw.signed(None, BODY, method="GET", path=other), BODY, method="GET", path=other)
+    assert error(told)[:2] == (400, "InvalidAction")
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+def test_no_other_method_is_answered(raw: RawClient, method: str) -> None:
+    told = raw.send(raw.signed(None, BODY, extra=FORM, method=method), BODY, method=method)
+    assert told.error[0] == "InvalidSignatureException"  # it is no query, so it is signed for the wrong service
 
 
 def test_the_global_endpoint_is_signed_for_us_east_1_wherever_the_server_is(tmp_path: Path) -> None:
@@ -127,6 +136,9 @@ def test_a_date_too_far_off_is_refused(raw: RawClient) -> None:
         b"Action=GetCallerIdentity",
         b"Action=GetCallerIdentity&Version=2020-01-01",
         b"",
+        BODY + b"&Action=GetCallerIdentity",
+        b"Action=AssumeRole&" + BODY,
+        BODY + b"&Version=2011-06-15",
         b"Version=2011-06-15&" + b"a=b&" * 200,
         "Action=GetCallerIdentity&Version=2011-06-15&x=\u00e4".encode(),
     ],
@@ -158,6 +170,7 @@ class Asks:
     def __init__(self) -> None:
         self.told: list[Told] = []
         self.house: Premises
+        self.late = timedelta()
 
     def call(self, step: Any) -> None:
         keys = step.credentials
@@ -170,6 +183,7 @@ class Asks:
         )
         raw.app, raw.clock = self.house.client.app, self.house.clock
         raw.loop = self.house.client.loop
+        self.house.clock.moment += self.late
         self.told.append(raw.send(raw.signed(None, BODY, extra=FORM, at=self.house.clock.now()), BODY))
         raise FunctionFailed("asked")
 
@@ -177,20 +191,30 @@ class Asks:
         return True
 
 
-def test_a_steps_session_is_an_assumed_role(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def told_in_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: timedelta) -> Told:
     with premises(tmp_path / "data", {"asks": object()}) as house:  # type: ignore[dict-item]
         asks = Asks()
-        asks.house = house
+        asks.house, asks.late = house, late
         monkeypatch.setattr(house.house, "functions", asks)
         house.client.call("CreateSecret", {"Name": "s", "SecretString": "x", "ClientRequestToken": "a" * 32})
         asked = {"SecretId": "s", "RotationLambdaARN": FUNCTION, "ClientRequestToken": "b" * 32}
         assert house.client.call("RotateSecret", asked).status == 200
         house.drive()
     (told,) = asks.told
+    return told
+
+
+def test_an_expired_session_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = told_in_a_step(tmp_path, monkeypatch, timedelta(minutes=3))
+    assert error(told)[:2] == (403, "ExpiredToken")
+
+
+def test_a_steps_session_is_an_assumed_role(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = told_in_a_step(tmp_path, monkeypatch, timedelta())
     found = {one.tag.removeprefix(NAMESPACE): one.text or "" for one in ET.fromstring(told.body).iter()}
     assert found["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/detent-rotation/asks"
-    assert found["UserId"].startswith("AROA")
-    assert found["UserId"].endswith(":asks")
+    role, _, session = found["UserId"].partition(":")
+    assert (role[:4], len(role), session) == ("AROA", 21, "asks")
 
 
 @pytest.fixture(scope="module")

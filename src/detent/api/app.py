@@ -84,7 +84,7 @@ class App:
         try:
             request = _signed(scope, headers, await _body(receive))
             if call.operation is UNKNOWN_QUERY:
-                call = call._replace(operation=sts.asked(request.body, request.query))
+                call = call._replace(operation=sts.asked(scope["method"], request.body, request.query))
             for snapshot in (partial(self._store.glance, self._turn.stamp), self._store.read):
                 try:
                     with snapshot() as tx:

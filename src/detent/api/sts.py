@@ -1,7 +1,8 @@
 """STS's query protocol for the one call that clients ask before any other, GetCallerIdentity.
 
-A query is answered like any call, and the answer is then told in STS's XML. Which HTTP status an error has, where AWS's
-page of common errors says nothing, is unconfirmed.
+A query is answered like any call, and the answer is then told in STS's XML. The call needs no permission and has no
+rate of its own. What AWS's page of common errors does not name, a body too large or too late, keeps the JSON
+protocol's name and status (unconfirmed).
 """
 
 import re
@@ -24,12 +25,10 @@ _MOST_FIELDS = 100
 _NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # characters that XML 1.0 cannot hold
 # What the JSON protocol calls an error -> what the query protocol calls it, and its HTTP status.
 _ERRORS: Mapping[str, tuple[str, int]] = {
-    "AccessDeniedException": ("AccessDenied", 403),
     "ExpiredTokenException": ("ExpiredToken", 403),
     "IncompleteSignatureException": ("IncompleteSignature", 400),
     "InvalidSignatureException": ("SignatureDoesNotMatch", 403),
     "MissingAuthenticationTokenException": ("MissingAuthenticationToken", 403),
-    "ThrottlingException": ("Throttling", 400),
     "UnknownOperationException": ("InvalidAction", 400),
     "UnrecognizedClientException": ("InvalidClientTokenId", 403),
     INTERNAL: ("InternalFailure", 500),
@@ -37,19 +36,22 @@ _ERRORS: Mapping[str, tuple[str, int]] = {
 
 
 def is_query(method: str, headers: Mapping[bytes, bytes], query: bytes) -> bool:
-    """Whether a request without a target is of the query protocol."""
+    """Whether a request without a target is of the query protocol: a GET with a query string, or a form."""
     if method == "GET":
-        return query.startswith(b"Action=") or b"&Action=" in query
-    return headers.get(b"content-type", b"").split(b";")[0].strip().lower() == _FORM
+        return bool(query)
+    return method == "POST" and headers.get(b"content-type", b"").split(b";")[0].strip().lower() == _FORM
 
 
-def asked(body: bytes, query: bytes) -> Operation:
-    """Find the operation that a form or a query string asks for."""
+def asked(method: str, body: bytes, query: bytes) -> Operation:
+    """Find the operation that a form, or the query string of a GET, asks for; what is said twice is not said."""
     try:
-        fields = dict(parse_qsl((body or query).decode("ascii"), max_num_fields=_MOST_FIELDS))
+        pairs = parse_qsl((query if method == "GET" else body).decode("ascii"), max_num_fields=_MOST_FIELDS)
     except ValueError:  # no ASCII, or too many fields
         return UNKNOWN_QUERY
-    return QUERIES.get(fields.get("Action", ""), UNKNOWN_QUERY) if fields.get("Version") == _VERSION else UNKNOWN_QUERY
+    said = [(name, value) for name, value in sorted(pairs) if name in {"Action", "Version"}]
+    names = [value for name, value in said if name == "Action"]
+    known = len(names) == 1 and said == [("Action", names[0]), ("Version", _VERSION)]
+    return QUERIES.get(names[0], UNKNOWN_QUERY) if known else UNKNOWN_QUERY
 
 
 def in_xml(answer: Answer) -> Answer:

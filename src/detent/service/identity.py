@@ -1,11 +1,14 @@
 """Who the caller is: what STS answers, and whoever can sign may ask."""
 
+import base64
+import hashlib
 from dataclasses import dataclass
 
 from detent.model.policy import Principal
 from detent.service.env import Env
 
-_ROLE = "AROA"  # how the unique ids of roles begin, where an access key's id has four letters of its own
+_ROLE = "AROA"  # how the unique ids of roles begin at AWS; here what follows is made of the role's ARN, always the same
+_ID_LENGTH = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,5 +22,7 @@ class Identity:
 
 def get_caller_identity(env: Env, caller: Principal) -> Identity:  # noqa: ARG001 - every operation is called alike
     """Say who signed: an account's root has its account for a user id, a session its role's and its own name."""
-    session = f"{_ROLE}{caller.access_key_id[len(_ROLE) :]}:{caller.arn.rpartition('/')[2]}"
-    return Identity(caller.arn, caller.account if caller.is_root else session, caller.account)
+    role, _, session = caller.arn.rpartition("/")
+    role_id = base64.b32encode(hashlib.sha256(role.encode()).digest())[:_ID_LENGTH].decode()
+    user_id = caller.account if caller.is_root else f"{_ROLE}{role_id}:{session}"
+    return Identity(caller.arn, user_id, caller.account)
