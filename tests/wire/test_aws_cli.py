@@ -1,5 +1,6 @@
 """The real AWS CLI with nothing but the two files that the server wrote."""
 
+import base64
 import json
 import os
 import subprocess
@@ -48,11 +49,12 @@ def test_a_secret_made_by_the_cli_is_listed_and_read(cli: Cli, canary: Canary) -
 
 def test_a_binary_file_comes_back_as_it_was(cli: Cli, tmp_path: Path, canary: Canary) -> None:
     name, file = new_name(), tmp_path / "binary"
-    file.write_bytes(canary.value().encode() + bytes(range(256)))
+    value = canary.value().encode() + bytes(range(256))
+    file.write_bytes(value)
     cli.reply("create-secret", "--name", name, "--secret-binary", f"fileb://{file}")
     read = cli.reply("get-secret-value", "--secret-id", name)
     assert "SecretString" not in read
-    assert read["SecretBinary"]
+    assert base64.b64decode(str(read["SecretBinary"])) == value
 
 
 def test_an_error_is_told_in_the_words_of_the_service(cli: Cli, canary: Canary) -> None:
@@ -66,12 +68,13 @@ def test_an_error_is_told_in_the_words_of_the_service(cli: Cli, canary: Canary) 
     )
 
 
-def test_a_tag_is_removed_though_the_answer_is_empty(cli: Cli) -> None:
+def test_tags_are_set_and_removed_though_the_answers_are_empty(cli: Cli) -> None:
     name = new_name()
     cli.reply("create-secret", "--name", name, "--tags", "Key=k,Value=v")
-    done = cli.run("untag-resource", "--secret-id", name, "--tag-keys", "k")
-    assert (done.returncode, done.stdout.strip()) == (0, "")
-    assert cli.reply("describe-secret", "--secret-id", name)["Tags"] == []
+    for change in (("tag-resource", "--tags", "Key=l,Value=w"), ("untag-resource", "--tag-keys", "k")):
+        done = cli.run(*change, "--secret-id", name)
+        assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+    assert cli.reply("describe-secret", "--secret-id", name)["Tags"] == [{"Key": "l", "Value": "w"}]
 
 
 POLICY = json.dumps(
