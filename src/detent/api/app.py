@@ -69,18 +69,14 @@ class App:
         if scope["path"] == "/health" and scope["method"] == "GET":
             await _send(send, Answer(200, _HEALTH, self._origins.new("", "").request_id))
             return
-        await _send(send, await self._answer(scope, receive))
-
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         target = headers.get(b"x-amz-target")
-        if target is None and sts.is_query(scope["method"], headers, scope["query_string"]):
-            call = Call(self._origin(scope, headers), UNKNOWN_QUERY)
-            return sts.in_xml(await self._answered(scope, receive, headers, call))
-        call = Call(self._origin(scope, headers), OPERATIONS.get(target or b"", UNKNOWN))
-        return await self._answered(scope, receive, headers, call)
+        is_query = target is None and sts.is_query(scope["method"], headers, scope["query_string"])
+        operation = UNKNOWN_QUERY if is_query else OPERATIONS.get(target or b"", UNKNOWN)
+        answer = await self._answer(scope, receive, headers, Call(self._origin(scope, headers), operation))
+        await _send(send, sts.in_xml(answer) if is_query else answer)
 
-    async def _answered(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], call: Call) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], call: Call) -> Answer:
         try:
             request = _signed(scope, headers, await _body(receive))
             if call.operation is UNKNOWN_QUERY:
@@ -94,9 +90,10 @@ class App:
                         call = Call(call.origin, call.operation, *self._verified(request, call.operation, env))
                         if self._rates is not None and before is NOBODY:
                             _spend(self._rates, call)
-                        call = Call(*call[:4], _request(scope, call, request.body, self._server.limits.value_bytes))
+                        asked = _request(scope, call, request.body, self._server.limits.value_bytes)
+                        call = Call(call.origin, call.operation, call.principal, call.region, asked)
                         if call.operation.runs_for(call.request) is Runs.ON_LOOP:
-                            return perform(self._at_once, call, env._replace(region=call.region))
+                            return perform(self._at_once, call, Env(tx, env.now, self._at_once, call.region))
                     break
                 except ReadOnlyTransaction:
                     continue

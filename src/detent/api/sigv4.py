@@ -63,6 +63,7 @@ class Verified(NamedTuple):
 
 class _Kept(NamedTuple):
     signer: Signer
+    verified: Verified
     keyed: "hmac.HMAC"  # copied for each request: cheaper than keying anew
     scope: bytes
 
@@ -98,7 +99,7 @@ class Verifier:
         expected = _signature(kept, request, headers, signed_names, stamp)
         if not hmac.compare_digest(expected, signature):
             raise Refused("InvalidSignatureException", _DIFFERS)
-        return Verified(kept.signer.principal, region.decode())
+        return kept.verified
 
     def _check_scope(self, region: bytes, signed_for: bytes, service: str, date: bytes, stamp: bytes) -> None:
         if region not in self._regions and (service, region) != _GLOBAL:
@@ -122,7 +123,8 @@ class Verifier:
             if signer is None:
                 raise Refused("UnrecognizedClientException", _UNKNOWN)
             keyed = hmac.new(signer.signing_key, digestmod=hashlib.sha256)
-            kept = self._kept[wanted] = _Kept(signer, keyed, b"%b/%b/%b/aws4_request" % wanted[1:])
+            verified = Verified(signer.principal, wanted[2].decode())
+            kept = self._kept[wanted] = _Kept(signer, verified, keyed, b"%b/%b/%b/aws4_request" % wanted[1:])
         return kept
 
 
