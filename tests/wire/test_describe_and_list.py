@@ -152,3 +152,15 @@ def test_many_secrets_made_at_once_are_all_listed_once(client, tmp_path: Path) -
         rest = client.list_secrets(NextToken=first["NextToken"])
         assert len(first["SecretList"]) == 100
         assert sorted(entry["Name"] for page in (first, rest) for entry in page["SecretList"]) == sorted(names)
+
+
+def test_a_hundred_versions_are_a_page_unless_asked_otherwise(tmp_path: Path, canary: Canary) -> None:
+    with running(tmp_path / "data", "--max-versions", "200") as server:
+        client = server.client()
+        client.create_secret(Name="s")
+        for number in range(103):
+            client.put_secret_value(SecretId="s", SecretString=canary.value(), ClientRequestToken=f"{number:032}")
+        first = client.list_secret_version_ids(SecretId="s", IncludeDeprecated=True)
+        rest = client.list_secret_version_ids(SecretId="s", IncludeDeprecated=True, NextToken=first["NextToken"])
+    assert [len(page["Versions"]) for page in (first, rest)] == [100, 3]
+    assert "NextToken" not in rest

@@ -22,6 +22,9 @@ from detent.service.planning import stop_obstructed
 from detent.service.values import checked_token, is_replay, value_of, write_value
 
 
+_PAGE = 100  # the reference's default page size is unconfirmed
+
+
 class ReadValue(NamedTuple):
     """A version with its value."""
 
@@ -134,7 +137,7 @@ def list_secret_version_ids(
     ]
     bound = f"ListSecretVersionIds {secret.arn} {include_deprecated}"
     start = int(page_start(env, next_token, bound) or 0)
-    end = start + (max_results or len(listed) or 1)
+    end = start + (max_results or _PAGE)
     token = token_for(env, str(end), bound) if end < len(listed) else None
     return ListedVersions(secret, Paged(listed[start:end], token))
 
