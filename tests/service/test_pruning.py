@@ -67,7 +67,11 @@ class Written:
 
     @property
     def listed(self) -> list[Any]:
-        found: list[Any] = self.call("ListSecretVersionIds", IncludeDeprecated=True).members["Versions"]
+        page = self.call("ListSecretVersionIds", IncludeDeprecated=True).members
+        found: list[Any] = page["Versions"]
+        while "NextToken" in page:
+            page = self.call("ListSecretVersionIds", IncludeDeprecated=True, NextToken=page["NextToken"]).members
+            found += page["Versions"]
         return found
 
     def pruned(self) -> list[int]:

@@ -78,7 +78,7 @@ def test_a_secret_whose_window_has_passed_goes_by_itself_and_no_other_does(tmp_p
         assert client.get_secret_value(SecretId="scheduled")["SecretString"] == canary.value("scheduled")
         assert client.get_secret_value(SecretId="kept")["SecretString"] == canary.value("kept")
         assert server.stop() == 0
-        assert server.log.read_text() == ""
+        assert "sweep" not in server.log.read_text()  # none was broken off
 
 
 def test_a_rotator_killed_while_it_erases_leaves_every_secret_whole_or_gone(tmp_path: Path, canary: Canary) -> None:

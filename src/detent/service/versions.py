@@ -21,7 +21,6 @@ from detent.service.paging import Paged, page_start, token_for
 from detent.service.planning import stop_obstructed
 from detent.service.values import checked_token, is_replay, value_of, write_value
 
-
 _PAGE = 100  # the reference's default page size is unconfirmed
 
 
