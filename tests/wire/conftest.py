@@ -7,6 +7,7 @@ import pytest
 import detent as package
 from servers.canary import Canary
 from servers.detent import RunningDetent
+from wire.answers import new_name
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +41,18 @@ def key(own_api: Any) -> dict[str, Any]:
     """A key of this test's own, with an alias."""
     made: dict[str, Any] = own_api.create_key(Alias=f"alias/{uuid4().hex}")
     return made
+
+
+@pytest.fixture
+def name(client: Any) -> str:
+    """A secret of this test's own, without a value."""
+    name = new_name()
+    client.create_secret(Name=name)
+    return name
+
+
+@pytest.fixture
+def arn(client: Any, name: str) -> str:
+    """The same secret's ARN."""
+    arn: str = client.describe_secret(SecretId=name)["ARN"]
+    return arn

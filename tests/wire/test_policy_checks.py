@@ -42,19 +42,6 @@ BROAD = (
 )
 
 
-@pytest.fixture
-def name(client) -> str:
-    name = new_name()
-    client.create_secret(Name=name)
-    return name
-
-
-@pytest.fixture
-def arn(client, name: str) -> str:
-    arn: str = client.describe_secret(SecretId=name)["ARN"]
-    return arn
-
-
 @pytest.fixture(scope="module")
 def _neighbour(shared_detent: RunningDetent) -> Iterator[None]:
     """A user of another account has an access key of this server."""

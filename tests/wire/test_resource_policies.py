@@ -18,19 +18,6 @@ ONLY_DEFAULT = ("InvalidParameterException", "You can only change the resource p
 NO_POLICY = ("ResourceNotFoundException", "Secrets Manager can't find the specified resource policy.")
 
 
-@pytest.fixture
-def name(client) -> str:
-    name = new_name()
-    client.create_secret(Name=name)
-    return name
-
-
-@pytest.fixture
-def arn(client, name: str) -> str:
-    arn: str = client.describe_secret(SecretId=name)["ARN"]
-    return arn
-
-
 def test_a_policy_is_given_back_exactly_as_it_was_put(client, name: str, arn: str) -> None:
     text = ' {"Statement":\n[{"Resource":"*","Action":["' + GET + '"],"Principal":{"AWS":["' + OWN + '"]},'
     text += '"Effect":"Allow","Sid":"d\\u00e9j\\u00e0 vu ✓"}], "Version" : "2012-10-17"}\t'
