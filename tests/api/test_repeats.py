@@ -18,17 +18,32 @@ ANY = st.recursive(
 @given(value=ANY)
 def test_what_names_no_member_twice_passes(value: Any) -> None:
     refuse_repeats(json.dumps(value).encode())
-    refuse_repeats(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    refuse_repeats(json.dumps(value, ensure_ascii=False).encode())
 
 
-@given(body=st.binary(max_size=60))
-def test_what_is_no_json_passes_on_to_the_decoder(body: bytes) -> None:
-    try:
-        names = json.loads(body)
-    except ValueError:
+REPEATS = b'"a":1,"a":2}'
+UNREADABLE = [
+    b'{"x":"\xff",' + REPEATS,  # msgspec skips what a shape does not know without looking for UTF-8
+    b'{"\xed\xa0\x80":1,' + REPEATS,
+    b'{"x":"\\q",' + REPEATS,
+    b'{"a":' * 100_000,
+    b'"a":"a":',
+]
+
+
+@pytest.mark.parametrize(
+    "body", UNREADABLE, ids=["no UTF-8", "a surrogate", "no escape", "nested without end", "no object"]
+)
+def test_what_cannot_be_read_hides_no_repeat(body: bytes) -> None:
+    with pytest.raises(Refused) as refused:
         refuse_repeats(body)
-    else:
-        assert names is not body
+    assert refused.value.code == "SerializationException"
+
+
+def test_no_depth_hides_a_repeat() -> None:
+    for depth in range(1100):  # the deepest that this parser reads depends on its caller's own depth
+        with pytest.raises(Refused):
+            refuse_repeats(b'{"x":' + b"[" * depth + b"]" * depth + b"," + REPEATS)
 
 
 REPEATED = [
@@ -39,6 +54,7 @@ REPEATED = [
     b'{"b":[{"c":1},[{"a":1,"a":2}]]}',
     b'{"a":":","b":"\\":","a":null}',
     b'{"a":' + b"9" * 5000 + b',"a":1}',
+    b"{" + b"".join(b'"%d":1,' % number for number in range(90_000)) + b'"a":1,"a":1}',
 ]
 
 
@@ -58,10 +74,6 @@ def test_a_name_that_may_be_a_secret_is_not_told() -> None:
     assert refused.value.message == "The request names a member twice."
 
 
-@pytest.mark.parametrize("body", [b'{"a":"\\":\\":\\":"}', b'[{"a":1},{"a":2}]', b'{"a":{"a":{"a":1}}}', b'"a":"a":'])
+@pytest.mark.parametrize("body", [b'{"a":"\\":\\":\\":"}', b'[{"a":1},{"a":2}]', b'{"a":{"a":{"a":1}}}'])
 def test_what_only_looks_like_a_repeat_passes(body: bytes) -> None:
     refuse_repeats(body)
-
-
-def test_nesting_without_end_passes_on_to_the_decoder() -> None:
-    refuse_repeats(b'{"a":' * 100_000)

@@ -1,6 +1,7 @@
 """Bodies that are deep, huge, doubled or no text at all: refused within the limits, and in bounded memory."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from servers.canary import Canary
 from servers.detent import RunningDetent, running
 from wire.answers import constraint, new_name, new_token, refused
+from wire.premises import Premises, premises
 from wire.raw import RawClient, raw_client
 
 NESTED = 200_000
@@ -18,6 +20,7 @@ HOSTILE = {
     "a deep member": b'{"SecretId":"a","x":' + b"[" * NESTED + b"]" * NESTED + b"}",
     "many members": b"{" + b",".join(b'"k%d":1' % number for number in range(80_000)) + b"}",
     "one member a thousand times": b"{" + b",".join([b'"SecretId":"a"'] * 1000) + b"}",
+    "the last of many named again": b"{" + b"".join(b'"k%d":1,' % number for number in range(80_000)) + b'"z":1,"z":1}',
     "a number of many digits": b'{"SecretId":"a","MaxResults":' + b"9" * 1000 + b"}",
     "a number beyond floats": b'{"SecretId":"a","MaxResults":1e999999}',
     "a lone surrogate": b'{"SecretId":"\\ud800"}',
@@ -63,6 +66,26 @@ def test_a_member_named_twice_is_refused(raw: RawClient, operation: str, body: b
     code, message = raw.call(operation, body).error
     assert code == "SerializationException"
     assert message in {"The request names the member 'SecretId' twice.", "The request names the member 'Key' twice."}
+
+
+@pytest.mark.parametrize("unread", [b'"\xff"', b'"\xed\xa0\x80"', *(b"[" * n + b"]" * n for n in (960, 980, 100_000))])
+def test_nothing_that_is_not_read_hides_a_member_named_twice(client, raw: RawClient, unread: bytes) -> None:
+    arn = client.create_secret(Name=new_name())["ARN"].encode()
+    told = raw.call("DescribeSecret", b'{"x":' + unread + b',"SecretId":"a","SecretId":"' + arn + b'"}')
+    assert (told.status, told.error[0]) == (400, "SerializationException")
+
+
+def test_a_list_of_any_depth_is_refused(house: Premises) -> None:
+    for depth in range(800, 1000):  # what can be decoded and what can be shown end at different depths
+        items = b"[" + b"1," * 60 + b"[" * depth + b"]" * depth + b"]"
+        told = house.client.call("PutSecretValue", b'{"SecretId":"a","VersionStages":' + items + b"}")
+        assert (told.status, told.error[0]) == (400, "SerializationException")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Premises]:
+    with premises(tmp_path_factory.mktemp("hostile")) as found:
+        yield found
 
 
 def test_a_value_is_measured_in_bytes_with_all_that_is_wrong_beside_it(client, canary: Canary) -> None:

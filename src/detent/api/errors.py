@@ -18,6 +18,7 @@ CODES: dict[type[errors.DetentError], str] = {
     errors.PublicPolicy: "PublicPolicyException",
 }
 INTERNAL = "InternalServiceError"
+NO_JSON = "The request body is not a JSON object in UTF-8."
 INTERNAL_MESSAGE = "An error occurred on the server side. The server's log has the details under this request id."
 
 

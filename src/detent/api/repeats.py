@@ -6,27 +6,28 @@ told by counting: outside of texts every member's name ends in a quote and a col
 
 import json
 import re
+from collections import Counter
 from typing import NoReturn
 
-from detent.api.errors import Refused
+from detent.api.errors import NO_JSON, Refused
 
 _ENDS_OF_NAMES = re.compile(rb'"[ \t\r\n]*:')
 _PLAIN = re.compile(r"[A-Za-z]{1,64}")  # a name that may be told; any other may be somebody's secret
 
 
 def refuse_repeats(body: bytes) -> None:
-    """Raise Refused for a body in which any object names a member twice; one that is no JSON passes."""
+    """Raise Refused for a body in which any object names a member twice, or in which that cannot be told."""
     if body.count(b":") > 1 and len(_ENDS_OF_NAMES.findall(body)) > 1:
         try:
             _DECODER.decode(body.decode())
-        except (ValueError, RecursionError):  # the decoder of the shape says better what is wrong
-            return
+        except (ValueError, RecursionError):  # msgspec reads less strictly what it skips, and a little deeper
+            raise Refused("SerializationException", NO_JSON) from None
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> None:
     names = [name for name, _ in pairs]
     if len(set(names)) != len(names):
-        _refuse(next(name for name in names if names.count(name) > 1))
+        _refuse(next(name for name, count in Counter(names).items() if count > 1))
 
 
 def _refuse(name: str) -> NoReturn:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from detent.api.errors import Refused
+from detent.api.errors import NO_JSON, Refused
 from detent.api.shapes import SENSITIVE, SIZED, wire_name
 
 _JSON_TYPES: dict[type[inspect.Type], tuple[type, ...]] = {
@@ -30,12 +30,11 @@ def explain(shape: type[msgspec.Struct], body: bytes, value_bytes: int) -> Refus
     """Give the refusal for a body that does not decode as this shape, or whose value has more than so many bytes."""
     try:
         raw = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return Refused("SerializationException", "The request body is not a JSON object in UTF-8.")
-    try:
         failures = [*_failures(_type_of(shape), raw, "", sensitive=False), *_too_large(shape, raw, value_bytes)]
     except TypeError as mismatch:
         return Refused("SerializationException", str(mismatch))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):  # a list may be decoded and yet too deep to show
+        return Refused("SerializationException", NO_JSON)
     if not failures:  # the decoder is stricter than this walk: a base64 text that is none
         return Refused("SerializationException", "A member of the request could not be decoded.")
     plural = "error" if len(failures) == 1 else "errors"
