@@ -46,6 +46,13 @@ def test_a_value_that_is_no_json_is_secret_as_a_whole() -> None:
     assert redactor.scrub("it was canary-bare-password.") == f"it was {REDACTED}."
 
 
+@pytest.mark.parametrize("depth", [500, 900, 990, 100_000])
+def test_a_value_nested_without_end_is_secret_as_a_whole(depth: int) -> None:
+    redactor, value = Redactor(), "[" * depth + '"canary"' + "]" * depth
+    redactor.learn_value(value)
+    assert redactor.scrub(f"it was {value}.") == f"it was {REDACTED}."
+
+
 def test_a_short_password_is_taken_out_where_it_stands_alone() -> None:
     redactor = Redactor()
     redactor.learn("pw")

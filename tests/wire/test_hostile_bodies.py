@@ -3,15 +3,18 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from detent.model.errors import FunctionFailed
 from servers.canary import Canary
 from servers.detent import RunningDetent, running
 from wire.answers import constraint, new_name, new_token, refused
 from wire.premises import Premises, premises
 from wire.raw import RawClient, raw_client
 
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:fails"
 NESTED = 200_000
 NOT_JSON = ("SerializationException", "The request body is not a JSON object in UTF-8.")
 HOSTILE = {
@@ -82,10 +85,32 @@ def test_a_list_of_any_depth_is_refused(house: Premises) -> None:
         assert (told.status, told.error[0]) == (400, "SerializationException")
 
 
+class Fails:
+    """A rotation function that fails at once."""
+
+    def run(self, *_: Any) -> None:
+        raise FunctionFailed("as ever")
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Premises]:
-    with premises(tmp_path_factory.mktemp("hostile")) as found:
+    with premises(tmp_path_factory.mktemp("hostile"), {"fails": Fails()}) as found:
         yield found
+
+
+@pytest.mark.parametrize("labels", [["AWSCURRENT"], ["MINE"]])
+def test_a_value_nested_without_end_is_rotated_as_any_text(house: Premises, canary: Canary, labels: list[str]) -> None:
+    name, call = new_name(), house.client.call
+    call("CreateSecret", {"Name": name, "SecretString": canary.value(), "ClientRequestToken": new_token()})
+    deep = {"SecretString": "[" * 30_000 + canary.value(), "VersionStages": labels}
+    assert call("PutSecretValue", {"SecretId": name, "ClientRequestToken": new_token(), **deep}).status == 200
+    asked = {"SecretId": name, "ClientRequestToken": new_token(), "RotationLambdaARN": FUNCTION}
+    assert call("RotateSecret", asked).status == 200
+    house.drive()
+    house.client.service = "detent"
+    found = [one for one in call("ListRotations").members["Rotations"] if one["Name"] == name]
+    house.client.service = "secretsmanager"
+    assert [one.get("Reason") for one in found] == ["as ever"]
 
 
 def test_a_value_is_measured_in_bytes_with_all_that_is_wrong_beside_it(client, canary: Canary) -> None:

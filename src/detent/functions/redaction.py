@@ -38,11 +38,10 @@ class Redactor:
         """Redact a whole version's value, and in JSON each text in it that is not of a public key."""
         self.learn(value)
         try:
-            decoded = json.loads(value)
-        except ValueError:
+            for text in _texts(json.loads(value)):
+                self.learn(text)
+        except (ValueError, RecursionError):  # no JSON, or deeper than anyone reads: secret as a whole
             return
-        for text in _texts(decoded):
-            self.learn(text)
 
     def scrub(self, text: str) -> str:
         """Return the text as one line of bounded length without any learnt value."""

@@ -253,7 +253,7 @@ def parsed_value(text: str, which: str, engine: Engine) -> dict[str, Any]:
     """Return the JSON object of a version's value. Raises UnusableValue that names all faults and shows an example."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     faults = _faults(value, engine) if isinstance(value, dict) else ["it is not a JSON object"]
     if not faults:

@@ -135,7 +135,7 @@ def admin_named_by(env: Env, secret: Secret) -> str | None:
     value = current_value(env, secret)
     try:
         fields = json.loads(value.reveal()) if value is not None else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     named = fields.get("masterarn") if isinstance(fields, dict) else None
     return named if isinstance(named, str) and named else None

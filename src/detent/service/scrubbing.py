@@ -35,7 +35,7 @@ def _values(env: Env, secret: Secret, version_id: VersionId) -> Iterator[str]:
 def _members(whole: str) -> Iterator[str]:
     try:
         fields = json.loads(whole)
-    except ValueError:
+    except (ValueError, RecursionError):  # too deep for this parser is no JSON object to a function either
         return
     if isinstance(fields, dict):
         yield from (value for key, value in fields.items() if isinstance(value, str) and key not in _PUBLIC)
