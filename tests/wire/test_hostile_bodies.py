@@ -85,6 +85,13 @@ def test_a_list_of_any_depth_is_refused(house: Premises) -> None:
         assert (told.status, told.error[0]) == (400, "SerializationException")
 
 
+def test_no_more_than_a_hundred_failures_are_told(raw: RawClient) -> None:
+    told = raw.call("UntagResource", b'{"SecretId":"a","TagKeys":[' + b'"",' * 300_000 + b'""]}')
+    code, message = told.error
+    assert (code, message[:30]) == ("ValidationException", "100 validation errors detected")
+    assert len(told.body) < 20_000
+
+
 class Fails:
     """A rotation function that fails at once."""
 

@@ -6,6 +6,7 @@ msgspec decodes and checks a good request in one go; only a bad one comes here, 
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from msgspec import inspect
 from detent.api.errors import NO_JSON, Refused
 from detent.api.shapes import SENSITIVE, SIZED, wire_name
 
+_MOST_TOLD = 100  # a list of many bad items must not become an answer, and an audit record, of many megabytes
 _JSON_TYPES: dict[type[inspect.Type], tuple[type, ...]] = {
     inspect.StrType: (str,),
     inspect.LiteralType: (str,),
@@ -30,7 +32,8 @@ def explain(shape: type[msgspec.Struct], body: bytes, value_bytes: int) -> Refus
     """Give the refusal for a body that does not decode as this shape, or whose value has more than so many bytes."""
     try:
         raw = msgspec.json.decode(body)
-        failures = [*_failures(_type_of(shape), raw, "", sensitive=False), *_too_large(shape, raw, value_bytes)]
+        found = chain(_failures(_type_of(shape), raw, "", sensitive=False), _too_large(shape, raw, value_bytes))
+        failures = list(islice(found, _MOST_TOLD))
     except TypeError as mismatch:
         return Refused("SerializationException", str(mismatch))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):  # a list may be decoded and yet too deep to show
