@@ -103,6 +103,20 @@ def test_what_only_looks_like_a_name_reaches_nothing(client, raw: RawClient, mad
         assert name.endswith(client.get_secret_value(SecretId=name)["SecretString"])
 
 
+@pytest.mark.parametrize("look", NO_NAMES[:-1], ids=ascii)  # the last is a name, only none that was given
+def test_what_only_looks_like_a_name_names_no_new_secret(raw: RawClient, look: str) -> None:
+    assert raw.call("CreateSecret", {"Name": new_name() + look, "ClientRequestToken": "t" * 32}).error == BAD_NAME
+
+
+def test_each_value_written_through_a_partial_arn_reaches_its_own_secret(client, canary: Canary) -> None:
+    prefix = new_name("/")
+    arns = {name: client.create_secret(Name=prefix + name)["ARN"] for name in ALIKE}
+    for name, arn in arns.items():
+        client.put_secret_value(SecretId=arn[:-7], SecretString=canary.value(name))
+    for name, arn in arns.items():
+        assert client.get_secret_value(SecretId=arn)["SecretString"] == canary.value(name)
+
+
 @pytest.fixture
 def raw(detent: RunningDetent) -> RawClient:
     return raw_client(detent)
@@ -127,8 +141,9 @@ def changed(arn: str) -> Iterator[str]:
 def test_an_arn_with_any_part_changed_reaches_nothing(client, raw: RawClient, canary: Canary) -> None:
     arn = client.create_secret(Name=new_name("Aa"), SecretString=canary.value())["ARN"]
     for other in changed(arn):
-        for operation in ("GetSecretValue", "DeleteSecret"):
-            told = raw.call(operation, {"SecretId": other})
+        for operation in ("GetSecretValue", "DeleteSecret", "PutSecretValue", "UpdateSecret", "CancelRotateSecret"):
+            value = {"SecretString": "x", "ClientRequestToken": "t" * 32} if operation[0] in "PU" else {}
+            told = raw.call(operation, {"SecretId": other, **value})
             assert told.status == 400, other
             assert told.error in {NOT_FOUND, BAD_NAME}, other
     assert client.get_secret_value(SecretId=arn)["SecretString"] == canary.value()
@@ -149,6 +164,8 @@ def test_a_replica_and_its_primary_are_never_taken_for_each_other(detent: Runnin
     arn = client.create_secret(Name=new_name(), AddReplicaRegions=[{"Region": "eu-west-2"}])["ARN"]
     there: Any = detent.client(region_name="eu-west-2")
     for side, other in ((client, arn.replace("us-east-1", "eu-west-2")), (there, arn)):
-        with pytest.raises(ClientError) as caught:
-            side.describe_secret(SecretId=other)
-        assert caught.value.response["Error"]["Code"] == NOT_FOUND[0]
+        for given in (other, other[:-7]):
+            for call in (side.describe_secret, side.get_secret_value, side.delete_secret, side.cancel_rotate_secret):
+                with pytest.raises(ClientError) as caught:
+                    call(SecretId=given)
+                assert caught.value.response["Error"]["Code"] == NOT_FOUND[0]

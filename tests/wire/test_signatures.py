@@ -180,6 +180,18 @@ def test_a_request_changed_after_it_was_signed_is_refused(raw: RawClient, change
     assert "date" in told.headers
 
 
+@pytest.mark.parametrize("name", ["Host", "X-Amz-Date", "X-Amz-Target", "Content-Type", "Authorization"])
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+def test_a_signed_header_sent_twice_is_refused_wherever_the_other_stands(
+    raw: RawClient, name: str, *, first: bool
+) -> None:
+    headers = raw.signed(TARGET, BODY)
+    other = [(name, header(headers, name))]
+    told = raw.send(other + headers if first else headers + other, BODY)
+    assert told.status == 400
+    assert told.error == ("IncompleteSignatureException", "A signed header was sent more than once.")
+
+
 @pytest.mark.parametrize(
     "algorithm", ["Bearer abc", "AWS4-HMAC-SHA1 Credential=a/b", "Basic dXNlcg==", "", " ", "AWS AKIA:sig", "ÿ"]
 )
