@@ -15,7 +15,7 @@ from msgspec import inspect
 from detent.api.errors import NO_JSON, Refused
 from detent.api.shapes import SENSITIVE, SIZED, wire_name
 
-_MOST_TOLD = 100  # a list of many bad items must not become an answer, and an audit record, of many megabytes
+_MOST_TOLD = 100  # Choice: many bad items must not become an answer, and an audit record, of many megabytes
 _JSON_TYPES: dict[type[inspect.Type], tuple[type, ...]] = {
     inspect.StrType: (str,),
     inspect.LiteralType: (str,),
