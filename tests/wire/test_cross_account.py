@@ -244,3 +244,32 @@ def test_neither_account_reaches_the_others_secret(here: Account, there: Account
     for account, arn in ((here, linked), (there, primary)):
         assert account.refusal("GetSecretValue", SecretId=arn)[0] == "AccessDeniedException"
         assert account.refusal("StopReplicationToReplica", SecretId=arn)[0] == "AccessDeniedException"
+
+
+def test_whoever_names_a_primary_that_does_not_know_it_leaves_it_untouched(
+    there: Account, house: Premises, replica: str
+) -> None:
+    def revision() -> int:
+        with house.house.store.read() as tx:
+            found = tx.secrets.named(HERE, "us-east-1", "p")
+        assert found is not None
+        return found.revision
+
+    before = revision()
+    there.call("UpdateSecret", SecretId=replica, KmsKeyId=there.key())
+    assert there.call("StopReplicationToReplica", SecretId=replica) == {"ARN": replica}
+    assert revision() == before
+
+
+def test_a_replica_that_is_gone_is_never_made_anew_in_its_account(
+    here: Account, there: Account, house: Premises, linked: str, canary: Canary
+) -> None:
+    def erased(tx: Any) -> None:  # as no operation can: it is lost from the store
+        found = tx.secrets.named(THERE, "us-east-1", "r")
+        tx.secrets.erase(found.key)
+
+    house.house.store.write(erased)
+    here.call("PutSecretValue", SecretId="p", SecretString=canary.value("2"))
+    (shown,) = here.call("DescribeSecret", SecretId="p")["CrossAccountReplicas"]
+    assert (shown["ReplicationStatus"], shown["StatusMessage"]) == ("Failed", "The replica is not there any more.")
+    assert there.refusal("DescribeSecret", SecretId=linked) == NOT_FOUND

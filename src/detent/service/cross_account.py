@@ -17,7 +17,7 @@ from detent.service import keysets
 from detent.service.env import Env
 from detent.service.following import copy_of, follow
 from detent.service.lookup import find, with_arn
-from detent.service.replication import cross_account
+from detent.service.replication import cross_account, regional
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,8 @@ def associate_cross_account_replica(
         raise BadParameter(
             f"The secret {copy.arn} is not a replica of {secret.arn}: create it with that CrossAccountPrimaryARN."
         )
-    regional = [replica for replica in secret.replicas if replica.place.account == secret.account]
     new = Replica(copy.arn, copy.kms_key_id, role=replication_role_arn)
-    followed = follow(env, replace(secret, replicas=(*regional, new)))
+    followed = follow(env, replace(secret, replicas=(*regional(secret), new)))
     linked = followed.replicas[-1]
     if linked.status is Following.FAILED:
         raise BadState(f"The replica can't follow its primary: {linked.message}")

@@ -63,6 +63,8 @@ def _followed(env: Env, primary: Secret, replica: Replica, overwrite: bool) -> R
 def _new(env: Env, primary: Secret, replica: Replica, overwrite: bool) -> Secret:
     """Shape a replica that is not there yet, its name made free. Raises BadState when it is another secret's."""
     place = replica.place
+    if place.account != primary.account:  # its own account alone makes it (B.19)
+        raise BadState("The replica is not there any more.")
     taken = env.tx.secrets.named(place.account, place.region, place.name)
     if taken is not None:
         if not overwrite or taken.replicas or taken.primary is not None:

@@ -67,10 +67,17 @@ def stop_replication_to_replica(env: Env, caller: Principal, *, secret_id: str) 
     secret = find(env, caller, "StopReplicationToReplica", secret_id, on_replica=True)
     if secret.primary is None:  # the reference has no wording for this one
         raise BadState(f"The secret {secret.name} is not a replica: there is no replication to stop.")
-    primary = with_arn(env, secret.primary.arn)
+    primary = _listing(env, secret)
     if primary is not None:
         env.tx.secrets.save(replace(primary, replicas=_left(primary, secret)))
     return env.tx.secrets.save(replace(secret, primary=None, changed=env.now))
+
+
+def _listing(env: Env, replica: Secret) -> Secret | None:
+    """Find the primary that knows this replica; whoever merely names a secret as its primary may not touch it."""
+    primary = None if replica.primary is None else with_arn(env, replica.primary.arn)
+    known = primary is not None and any(one.arn == replica.arn for one in primary.replicas)
+    return primary if known else None
 
 
 def _left(primary: Secret, leaving: Secret) -> tuple[Replica, ...]:
@@ -83,7 +90,7 @@ def _left(primary: Secret, leaving: Secret) -> tuple[Replica, ...]:
 def replica_rekeyed(env: Env, replica: Secret, kms_key_id: str) -> Secret:
     """Seal a replica under another keyset of its region: all that can be changed on it."""
     rekeyed = env.tx.secrets.save(replace(resealed(env, replica, kms_key_id), changed=env.now))
-    primary = None if replica.primary is None else with_arn(env, replica.primary.arn)
+    primary = _listing(env, replica)
     if primary is not None:
         known = (
             replace(one, kms_key_id=rekeyed.kms_key_id) if one.arn == replica.arn else one for one in primary.replicas
@@ -106,7 +113,7 @@ def require_no_replicas(secret: Secret) -> None:
     """Raise BadParameter while a secret has replicas that follow it: it must not be deleted (B.9)."""
     following = [replica for replica in secret.replicas if replica.status is not Following.DETACHED]
     if following:
-        regions = [replica.place.region for replica in following if replica.place.account == secret.account]
-        arns = [replica.arn for replica in following if replica.place.account != secret.account]
+        regions = [replica.place.region for replica in regional(secret)]
+        arns = [replica.arn for replica in cross_account(secret) if replica in following]
         held = f"replica regions [{', '.join(regions)}]" if regions else f"cross-account replicas [{', '.join(arns)}]"
         raise BadParameter(f"You can't delete secret {secret.name} that still has {held}")
