@@ -195,8 +195,11 @@ class AccessKeys(Protocol):
     def of_rotation_token(self, token_hash: bytes) -> AccessKey | None:
         """Find the step session that was issued with this rotation token."""
 
-    def drop_sessions(self, secret_arn: str, expired: datetime) -> None:
-        """Remove every step session of a secret, and all that expired before the moment."""
+    def drop_sessions(self, secret_arn: str, now: datetime) -> None:
+        """Remove every step session of a secret, and all that expired over an hour ago.
+
+        Until then whoever uses an expired one is told that it has expired, and not that nobody knows it.
+        """
 
 
 class Policies(Protocol):

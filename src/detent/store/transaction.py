@@ -33,6 +33,7 @@ class Result(Protocol):
 
 
 T = TypeVar("T")
+_REMEMBERED = timedelta(hours=1)  # how long an expired session is still known
 _MAX_KEPT = 4096  # rows, sealed as they lie in the store
 _SECRET_COLUMNS = 18  # how many columns `queries._SECRET` has
 
@@ -299,8 +300,8 @@ class SqlAccessKeys:
         row = self._tx.run(queries.ACCESS_KEY_OF_ROTATION_TOKEN, {"hash": token_hash}).fetchone()
         return None if row is None else rows.access_key(row)
 
-    def drop_sessions(self, secret_arn: str, expired: datetime) -> None:
-        self._tx.write(queries.DROP_SESSIONS, {"secret": secret_arn, "expired": rows.to_micros(expired)})
+    def drop_sessions(self, secret_arn: str, now: datetime) -> None:
+        self._tx.write(queries.DROP_SESSIONS, {"secret": secret_arn, "expired": rows.to_micros(now - _REMEMBERED)})
 
 
 def _until(now: datetime, seconds: float) -> int | None:
