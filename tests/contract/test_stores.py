@@ -442,14 +442,15 @@ def test_an_account_and_a_principal_are_known_by_their_access_keys(store: Store)
     user = Principal("1" * 12, "arn:aws:iam::111111111111:user/u", "AKIAU")
     store.write(lambda tx: tx.access_keys.add(AccessKey(user, SealedValue(b"x", "root"), NOW)))
     with store.read() as tx:
-        known = [name for name in ("1" * 12, user.arn, "2" * 12, "AKIAU", "") if tx.access_keys.has_principal(name)]
-    assert known == ["1" * 12, user.arn]
+        accounts = [account for account in ("1" * 12, "2" * 12, user.arn, "") if tx.access_keys.has_account(account)]
+        arns = [arn for arn in (user.arn, "1" * 12, "AKIAU", "") if tx.access_keys.has_principal(arn)]
+    assert (accounts, arns) == (["1" * 12], [user.arn])
 
 
 def test_sessions_end_with_their_secret_or_their_time(store: Store) -> None:
     def key(name: str, secret: str | None, expires: datetime | None) -> AccessKey:
         grant = None if secret is None else StepGrant(secret, VersionId("t"), "admin")
-        principal = Principal(ACCOUNT, f"arn:{name}", name, grant)
+        principal = Principal(ACCOUNT, f"arn:{name}", name, grant, id=ACCOUNT)
         return AccessKey(
             principal, SealedValue(b"s", "root"), NOW, expires, b"st" + name.encode(), b"rt" + name.encode()
         )

@@ -20,7 +20,8 @@ NEWEST = max(migrations())
 OLD = """INSERT INTO secrets (account, region, name, arn, labels, created_at, changed_at, revision)
          VALUES ('000000000000', 'us-east-1', 'old', 'arn:old', '{"AWSCURRENT":"v1"}', 1, 2, 3);
          INSERT INTO versions (secret_key, id, created_at, keyset_id, ciphertext) VALUES (1, 'v1', 1, 'root', x'00');"""
-ROWS = dict.fromkeys(range(1, 6), OLD)
+COUNTED = f"{OLD} INSERT INTO secret_counts (account, region, secrets) VALUES ('000000000000', 'us-east-1', 1);"
+ROWS = {**dict.fromkeys(range(1, 6), OLD), **dict.fromkeys(range(6, NEWEST), COUNTED)}
 
 
 def schema_of(path: Path) -> int:

@@ -8,6 +8,7 @@ import pytest
 from detent.crypto.keyset import Keyset
 from detent.main.house import House
 from detent.main.settings import Settings
+from detent.model.identity import Identity, IdentityKind
 from detent.model.policy import Principal
 from detent.model.value import SealedValue
 from detent.store.protocol import AccessKey
@@ -46,9 +47,14 @@ BROAD = (
 def _neighbour(shared_detent: RunningDetent) -> Iterator[None]:
     """A user of another account has an access key of this server."""
     house = House(Settings(shared_detent.data), Keyset.load(shared_detent.data / "keyset.json"))
-    principal = Principal(NEIGHBOUR, USER, "AKIANEIGHBOUR")
-    key = AccessKey(principal, SealedValue(b"never opened", "root"), house.server.clock.now())
-    house.store.write(lambda tx: tx.access_keys.add(key))
+    now = house.server.clock.now()
+    reader = Identity(NEIGHBOUR, IdentityKind.USER, "reader", "AIDAREADER", now)
+
+    def made(tx: Any) -> None:
+        principal = Principal(NEIGHBOUR, USER, "AKIANEIGHBOUR", identity=tx.identities.add(reader).key)
+        tx.access_keys.add(AccessKey(principal, SealedValue(b"never opened", "root"), now))
+
+    house.store.write(made)
     yield
     house.close()
 

@@ -4,9 +4,12 @@ In this form of the rules an account's root may do everything in its account, a 
 architecture's section 7 lists, and nobody else anything.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
+from detent.model.identity import IdentityKey
 from detent.model.secret import CURRENT, PENDING, StagingLabel, VersionId
 
 
@@ -20,6 +23,17 @@ class StepGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """What temporary credentials carry besides whose they are."""
+
+    issued: datetime
+    policies: tuple[str, ...] | None = None  # documents that narrow it; None: it is not narrowed
+    tags: Mapping[str, str] = field(default_factory=dict)
+    transitive: tuple[str, ...] = ()  # which of the tags a role assumed from here keeps
+    source_identity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A caller. A `grant` narrows it to one rotation step."""
 
@@ -27,6 +41,12 @@ class Principal:
     arn: str
     access_key_id: str
     grant: StepGrant | None = None
+    role: str | None = None  # ARN of the role whose session this is
+    user: str | None = None  # name of the user, also in a session of its own
+    id: str = ""  # unique for ever: an account's number, a user's id, a role's id and the session's name
+    identity: IdentityKey | None = None  # whose attached policies are its own; None: root's, or a step's
+    tags: Mapping[str, str] = field(default_factory=dict)  # the identity's, and over them the session's
+    session: Session | None = None  # None: a lasting access key
 
     @property
     def is_root(self) -> bool:

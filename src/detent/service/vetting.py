@@ -14,12 +14,17 @@ from detent.model.errors import (
     UnsupportedPrincipal,
     UnsupportedServicePrincipal,
 )
+from detent.model.identity import IdentityKind
 from detent.model.policy import Principal
 from detent.model.safety import is_broad, locks_out
 from detent.service.documents import Members, parsed, sound_statements
 from detent.service.env import Env
 
-_ARN = re.compile(r"arn:aws:(iam|sts)::\d{12}:[\w+=,.@/-]+", re.ASCII)
+_ARN = re.compile(
+    r"arn:aws:(?:iam::(?=\d{12}:(?:user|role)/)|sts::(?=\d{12}:assumed-role/))"
+    r"(?P<account>\d{12}):(?P<kind>[a-z-]+)/(?P<name>[\w+=,.@/-]+)",
+    re.ASCII,
+)
 _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com", re.ASCII)
 
 
@@ -77,12 +82,20 @@ def _is_document(members: Members) -> bool:
 
 
 def is_known(env: Env, principal: NamedPrincipal) -> bool:
-    """Say whether an AWS or federated principal exists here: an account, or an ARN, that has an access key.
+    """Say whether an AWS or federated principal exists here: an account, a user, a role, or a session that was begun.
 
     Choice: none is federated, because this server knows no identity provider.
     """
     if principal.kind is not PrincipalKind.AWS or principal.is_anyone:
         return principal.is_anyone
     if principal.account is not None:
-        return principal.account == env.server.account or env.tx.access_keys.has_principal(principal.account)
-    return _ARN.fullmatch(principal.name) is not None and env.tx.access_keys.has_principal(principal.name)
+        return principal.account == env.server.account or env.tx.access_keys.has_account(principal.account)
+    parts = _ARN.fullmatch(principal.name)
+    return parts is not None and _exists(env, parts["account"], parts["kind"], parts["name"], principal.name)
+
+
+def _exists(env: Env, account: str, kind: str, name: str, arn: str) -> bool:
+    if kind == "assumed-role":  # Choice: any session of a role that exists, begun or not
+        role = env.tx.identities.find(account, IdentityKind.ROLE, name.partition("/")[0])
+        return role is not None or env.tx.access_keys.has_principal(arn)
+    return env.tx.identities.find(account, IdentityKind(kind), name) is not None

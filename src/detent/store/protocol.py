@@ -10,8 +10,9 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
+from detent.model.identity import Identity, IdentityKey, IdentityKind, IdentityPolicy
 from detent.model.keyset import CustomerKeyset
 from detent.model.policy import Principal
 from detent.model.rotation import Attempt, Rotation
@@ -26,6 +27,14 @@ class StoreUnusable(Exception):
     """The store cannot be opened; the message says why and what to do."""
 
 
+class KeyUse(NamedTuple):
+    """The last use of an access key that was noted."""
+
+    moment: datetime
+    service: str
+    region: str
+
+
 @dataclass(frozen=True, slots=True)
 class AccessKey:
     """An access key as kept: its secret sealed, its tokens as SHA-256 hashes. Temporary ones expire."""
@@ -36,6 +45,8 @@ class AccessKey:
     expires: datetime | None = None
     session_token_hash: bytes | None = None
     rotation_token_hash: bytes | None = None
+    active: bool = True  # an inactive one signs nothing
+    used: KeyUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,17 +200,91 @@ class AccessKeys(Protocol):
     def add(self, key: AccessKey) -> None:
         """Keep a new key."""
 
-    def has_principal(self, name: str) -> bool:
-        """Say whether any key belongs to the account with this number, or to the principal with this ARN."""
+    def of_identity(self, identity: IdentityKey) -> list[AccessKey]:
+        """List the lasting keys of a user by creation."""
+
+    def of_root(self, account: str) -> list[AccessKey]:
+        """List the lasting keys of an account's root by creation."""
+
+    def set_active(self, access_key_id: str, *, active: bool) -> None:
+        """Let a key sign, or not."""
+
+    def drop(self, access_key_id: str) -> None:
+        """Remove a key; absent already is fine."""
+
+    def note_use(self, access_key_id: str, use: KeyUse) -> None:
+        """Keep when and for what a key was last used."""
+
+    def has_account(self, account: str) -> bool:
+        """Say whether any key belongs to the account with this number."""
+
+    def has_principal(self, arn: str) -> bool:
+        """Say whether any key belongs to the principal with this ARN."""
 
     def of_rotation_token(self, token_hash: bytes) -> AccessKey | None:
         """Find the step session that was issued with this rotation token."""
 
     def drop_sessions(self, secret_arn: str, now: datetime) -> None:
-        """Remove every step session of a secret, and all that expired over an hour ago.
+        """Remove every step session of a secret, and all sessions that expired over an hour ago.
 
         Until then whoever uses an expired one is told that it has expired, and not that nobody knows it.
         """
+
+    def drop_sessions_of(self, identity: IdentityKey) -> None:
+        """Remove every session of a user or role."""
+
+
+class Identities(Protocol):
+    """Users and roles, the policies of an account, and which are attached to whom."""
+
+    def find(self, account: str, kind: IdentityKind, name: str) -> Identity | None:
+        """Find a user or role by its exact name."""
+
+    def of(self, account: str, kind: IdentityKind) -> list[Identity]:
+        """List an account's users or roles by name."""
+
+    def is_taken(self, account: str, kind: IdentityKind, name: str) -> bool:
+        """Say whether a user or role has this name, in whatever case."""
+
+    def add(self, identity: Identity) -> Identity:
+        """Keep a new one; gives it back with its key. The name must be free."""
+
+    def save(self, identity: Identity) -> None:
+        """Keep changed tags, trust, or length of sessions."""
+
+    def drop(self, key: IdentityKey) -> None:
+        """Remove a user or role with its access keys, sessions and attachments."""
+
+    def documents(self, key: IdentityKey) -> tuple[tuple[str, str], ...]:
+        """Give the policies attached to a user or role, each its name and its document, by name."""
+
+    def attach(self, key: IdentityKey, policy: IdentityPolicy) -> None:
+        """Attach a policy; attached already is fine."""
+
+    def detach(self, key: IdentityKey, policy: IdentityPolicy) -> None:
+        """Detach a policy; not attached is fine."""
+
+
+class IdentityPolicies(Protocol):
+    """The policies of an account, attached or not."""
+
+    def find(self, account: str, name: str) -> IdentityPolicy | None:
+        """Find a policy by its exact name."""
+
+    def of(self, account: str) -> list[IdentityPolicy]:
+        """List an account's policies by name."""
+
+    def is_taken(self, account: str, name: str) -> bool:
+        """Say whether a policy has this name, in whatever case."""
+
+    def put(self, policy: IdentityPolicy) -> None:
+        """Keep a policy, in the place of the one of this very name."""
+
+    def drop(self, policy: IdentityPolicy) -> None:
+        """Remove a policy, which must be attached to nobody."""
+
+    def attached_to(self, policy: IdentityPolicy) -> list[Identity]:
+        """List the users and roles that a policy is attached to."""
 
 
 class Policies(Protocol):
@@ -247,6 +332,14 @@ class Tx(Protocol):
     @property
     def policies(self) -> Policies:
         """Resource policies."""
+
+    @property
+    def identities(self) -> Identities:
+        """Users and roles."""
+
+    @property
+    def identity_policies(self) -> IdentityPolicies:
+        """Policies of accounts."""
 
     def changed(self) -> list[Secret]:
         """Give every secret this unit of work has saved, or changed a version of, as it is now; then forget them."""

@@ -21,9 +21,13 @@ _ROTATION = (
 )
 _KEYSET = "id, account, region, created_at, alias, enabled"
 _ACCESS_KEY = (
-    "account, principal_arn, id, grant_secret, grant_token, grant_admin, keyset_id, ciphertext, created_at, expires_at,"
-    " session_token_hash, rotation_token_hash"
+    "k.account, k.principal_arn, k.id, k.grant_secret, k.grant_token, k.grant_admin, k.keyset_id, k.ciphertext,"
+    " k.created_at, k.expires_at, k.session_token_hash, k.rotation_token_hash, k.active, k.used_at, k.used_service,"
+    " k.used_region, k.session, i.key, i.kind, i.name, i.id, i.tags"
 )
+_ACCESS_KEYS = f"SELECT {_ACCESS_KEY} FROM access_keys k LEFT JOIN identities i ON i.key = k.identity_key"
+_IDENTITY = "i.key, i.account, i.kind, i.name, i.id, i.created_at, i.tags, i.trust, i.longest_session"
+_IDENTITY_POLICY = "p.account, p.name, p.document, p.created_at, p.changed_at"
 
 FACT = "SELECT value FROM facts WHERE name = :name"
 KEEP_FACT = (
@@ -145,16 +149,73 @@ ATTEMPTS = (
     " WHERE rotation_id = :id ORDER BY started_at, number"
 )
 
-ACCESS_KEY = f"SELECT {_ACCESS_KEY} FROM access_keys WHERE id = :id"
-ACCESS_KEY_OF_ROTATION_TOKEN = f"SELECT {_ACCESS_KEY} FROM access_keys WHERE rotation_token_hash = :hash"
+ACCESS_KEY = f"{_ACCESS_KEYS} WHERE k.id = :id"
+ACCESS_KEY_OF_ROTATION_TOKEN = f"{_ACCESS_KEYS} WHERE k.rotation_token_hash = :hash"
+ACCESS_KEYS_OF_IDENTITY = (
+    f"{_ACCESS_KEYS} WHERE k.identity_key = :identity_key AND k.expires_at IS NULL ORDER BY k.created_at, k.id"
+)
+ACCESS_KEYS_OF_ROOT = (
+    f"{_ACCESS_KEYS} WHERE k.account = :account AND k.identity_key IS NULL AND k.expires_at IS NULL"
+    " ORDER BY k.created_at, k.id"
+)
 ADD_ACCESS_KEY = (
     "INSERT INTO access_keys (id, account, principal_arn, keyset_id, ciphertext, created_at, expires_at,"
-    " session_token_hash, rotation_token_hash, grant_secret, grant_token, grant_admin)"
+    " session_token_hash, rotation_token_hash, grant_secret, grant_token, grant_admin, identity_key, active, session)"
     " VALUES (:id, :account, :principal_arn, :keyset_id, :ciphertext, :created_at, :expires_at, :session_token_hash,"
-    " :rotation_token_hash, :grant_secret, :grant_token, :grant_admin)"
+    " :rotation_token_hash, :grant_secret, :grant_token, :grant_admin, :identity_key, :active, :session)"
 )
-ACCESS_KEY_OF_PRINCIPAL = "SELECT 1 FROM access_keys WHERE account = :name OR principal_arn = :name LIMIT 1"
+SET_ACCESS_KEY_ACTIVE = "UPDATE access_keys SET active = :active WHERE id = :id"
+DROP_ACCESS_KEY = "DELETE FROM access_keys WHERE id = :id"
+NOTE_KEY_USE = (
+    "UPDATE access_keys SET used_at = :used_at, used_service = :service, used_region = :region WHERE id = :id"
+)
+ACCESS_KEY_OF_ACCOUNT = "SELECT 1 FROM access_keys WHERE account = :account LIMIT 1"
+ACCESS_KEY_OF_PRINCIPAL = "SELECT 1 FROM access_keys WHERE principal_arn = :arn LIMIT 1"
 DROP_SESSIONS = "DELETE FROM access_keys WHERE grant_secret = :secret OR expires_at < :expired"
+DROP_SESSIONS_OF = "DELETE FROM access_keys WHERE identity_key = :identity_key AND expires_at IS NOT NULL"
+
+IDENTITY = (
+    f"SELECT {_IDENTITY} FROM identities i WHERE account = :account AND kind = :kind AND lower(name) = lower(:name)"
+)
+IDENTITIES = f"SELECT {_IDENTITY} FROM identities i WHERE account = :account AND kind = :kind ORDER BY name"
+ADD_IDENTITY = (
+    "INSERT INTO identities (account, kind, name, id, created_at, tags, trust, longest_session)"
+    " VALUES (:account, :kind, :name, :id, :created_at, :tags, :trust, :longest_session) RETURNING key"
+)
+SAVE_IDENTITY = (
+    "UPDATE identities SET tags = :tags, trust = :trust, longest_session = :longest_session WHERE key = :key"
+)
+DROP_IDENTITY = "DELETE FROM identities WHERE key = :key"
+DOCUMENTS_OF = (
+    "SELECT p.name, p.document FROM attachments a JOIN identity_policies p ON p.key = a.policy_key"
+    " WHERE a.identity_key = :identity_key ORDER BY p.name"
+)
+ATTACH_POLICY = (
+    "INSERT INTO attachments (identity_key, policy_key)"
+    " SELECT :identity_key, key FROM identity_policies WHERE account = :account AND name = :name"
+    " ON CONFLICT (identity_key, policy_key) DO NOTHING"
+)
+DETACH_POLICY = (
+    "DELETE FROM attachments WHERE identity_key = :identity_key"
+    " AND policy_key = (SELECT key FROM identity_policies WHERE account = :account AND name = :name)"
+)
+IDENTITY_POLICY = (
+    f"SELECT {_IDENTITY_POLICY} FROM identity_policies p WHERE account = :account AND lower(name) = lower(:name)"
+)
+IDENTITY_POLICIES = f"SELECT {_IDENTITY_POLICY} FROM identity_policies p WHERE account = :account ORDER BY name"
+ADD_IDENTITY_POLICY = (
+    "INSERT INTO identity_policies (account, name, document, created_at, changed_at)"
+    " VALUES (:account, :name, :document, :created_at, :changed_at)"
+)
+SAVE_IDENTITY_POLICY = (
+    "UPDATE identity_policies SET document = :document, changed_at = :changed_at"
+    " WHERE account = :account AND name = :name"
+)
+DROP_IDENTITY_POLICY = "DELETE FROM identity_policies WHERE account = :account AND name = :name"
+ATTACHED_TO = (
+    f"SELECT {_IDENTITY} FROM attachments a JOIN identity_policies p ON p.key = a.policy_key"
+    " JOIN identities i ON i.key = a.identity_key WHERE p.account = :account AND p.name = :name ORDER BY i.kind, i.name"
+)
 
 POLICY = "SELECT document FROM policies WHERE secret_key = :key AND name = :name"
 POLICY_NAMES = "SELECT name FROM policies WHERE secret_key = :key ORDER BY name"

@@ -1,19 +1,21 @@
 """Rows to domain types and back. Times are microseconds since 1970 UTC, days are ordinals, maps are JSON."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from detent.model.identity import Identity, IdentityKind, IdentityPolicy, identity_arn
 from detent.model.keyset import CustomerKeyset
-from detent.model.policy import Principal, StepGrant
+from detent.model.policy import Principal, Session, StepGrant
 from detent.model.replication import PrimaryLink, Replica
 from detent.model.rotation import Attempt, Purpose, Rotation, State, Step
 from detent.model.schedule import Window
 from detent.model.secret import RotationSettings, Secret, Version, VersionId
 from detent.model.value import SealedValue
-from detent.store.protocol import AccessKey
+from detent.store.protocol import AccessKey, KeyUse
 
 Row = Sequence[Any]
 Params = dict[str, Any]
@@ -25,6 +27,7 @@ _labels = msgspec.json.Decoder(dict[str, str]).decode
 _settings = msgspec.json.Decoder(RotationSettings).decode
 _replicas = msgspec.json.Decoder(tuple[Replica, ...]).decode
 _primary = msgspec.json.Decoder(PrimaryLink).decode
+_session = msgspec.json.Decoder(Session).decode
 
 
 def to_micros(moment: datetime | None) -> int | None:
@@ -187,19 +190,48 @@ def keyset_params(keyset: CustomerKeyset) -> Params:
 
 def access_key(row: Row) -> AccessKey:
     """Read a row of the columns in `queries._ACCESS_KEY`."""
-    account, arn, key_id, grant_secret, grant_token, grant_admin, keyset_id, ciphertext, created, expires, *hashes = row
-    grant = None if grant_secret is None else StepGrant(grant_secret, VersionId(grant_token), grant_admin)
-    sealed = SealedValue(ciphertext, keyset_id)
-    return AccessKey(Principal(account, arn, key_id, grant), sealed, moment(created), _moment(expires), *hashes)
+    account, arn, key_id, secret, token, admin, keyset_id, ciphertext, created, expires, *hashes = row[:12]
+    active, used, used_service, used_region, session, *identity = row[12:]
+    principal = _principal(account, arn, key_id, None if session is None else _session(session), identity)
+    return AccessKey(
+        replace(principal, grant=None if secret is None else StepGrant(secret, VersionId(token), admin)),
+        SealedValue(ciphertext, keyset_id),
+        moment(created),
+        _moment(expires),
+        hashes[0],
+        hashes[1],
+        bool(active),
+        None if used is None else KeyUse(moment(used), used_service, used_region),
+    )
+
+
+def _principal(account: str, arn: str, key_id: str, session: Session | None, identity: Row) -> Principal:
+    """Say whose key it is; `identity` are the columns of the user or role, None for root's and steps'."""
+    key, kind, name, unique, tags = identity
+    if key is None:
+        return Principal(account, arn, key_id, id=account, session=session)
+    is_role = kind == IdentityKind.ROLE
+    return Principal(
+        account,
+        arn,
+        key_id,
+        role=identity_arn(account, IdentityKind.ROLE, name) if is_role else None,
+        user=None if is_role else name,
+        id=f"{unique}:{arn.rpartition('/')[2]}" if is_role else unique,
+        identity=key,
+        tags={**({} if tags is None else _labels(tags)), **({} if session is None else session.tags)},
+        session=session,
+    )
 
 
 def access_key_params(key: AccessKey) -> Mapping[str, Any]:
     """Give an access key's columns."""
-    grant = key.principal.grant
+    principal = key.principal
+    grant = principal.grant
     return {
-        "id": key.principal.access_key_id,
-        "account": key.principal.account,
-        "principal_arn": key.principal.arn,
+        "id": principal.access_key_id,
+        "account": principal.account,
+        "principal_arn": principal.arn,
         "keyset_id": key.sealed.keyset_id,
         "ciphertext": key.sealed.ciphertext,
         "created_at": to_micros(key.created),
@@ -209,4 +241,56 @@ def access_key_params(key: AccessKey) -> Mapping[str, Any]:
         "grant_secret": grant and grant.secret,
         "grant_token": grant and grant.token,
         "grant_admin": grant and grant.admin,
+        "identity_key": principal.identity,
+        "active": key.active,
+        "session": _json(principal.session),
+    }
+
+
+def identity(row: Row) -> Identity:
+    """Read a row of the columns in `queries._IDENTITY`."""
+    key, account, kind, name, unique, created, tags, trust, longest = row
+    return Identity(
+        account,
+        IdentityKind(kind),
+        name,
+        unique,
+        moment(created),
+        {} if tags is None else _labels(tags),
+        trust,
+        None if longest is None else timedelta(seconds=longest),
+        key,
+    )
+
+
+def identity_params(identity: Identity) -> Params:
+    """Give a user's or role's columns."""
+    longest = identity.longest_session
+    return {
+        "key": identity.key,
+        "account": identity.account,
+        "kind": identity.kind,
+        "name": identity.name,
+        "id": identity.id,
+        "created_at": to_micros(identity.created),
+        "tags": _json(identity.tags or None),
+        "trust": identity.trust,
+        "longest_session": None if longest is None else int(longest.total_seconds()),
+    }
+
+
+def identity_policy(row: Row) -> IdentityPolicy:
+    """Read a row of the columns in `queries._IDENTITY_POLICY`."""
+    account, name, document, created, changed = row
+    return IdentityPolicy(account, name, document, moment(created), moment(changed))
+
+
+def identity_policy_params(policy: IdentityPolicy) -> Params:
+    """Give an identity policy's columns."""
+    return {
+        "account": policy.account,
+        "name": policy.name,
+        "document": policy.document,
+        "created_at": to_micros(policy.created),
+        "changed_at": to_micros(policy.changed),
     }

@@ -17,3 +17,6 @@ class Statements(Protocol):
 
     def remembered(self, kind: Callable[[Any], T], sql: str, *values: object) -> T | None:
         """Give a row as `kind` makes it, perhaps from the rows kept."""
+
+    def remembered_all(self, kind: Callable[[Any], T], sql: str, *values: object) -> tuple[T, ...]:
+        """Give all rows as `remembered` gives one."""

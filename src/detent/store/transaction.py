@@ -13,9 +13,11 @@ from detent.model.search import found_alike
 from detent.model.secret import Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
 from detent.store import queries, rows, search
+from detent.store.access_keys import SqlAccessKeys
+from detent.store.identities import SqlIdentities, SqlIdentityPolicies
 from detent.store.keysets import SqlKeysets
 from detent.store.policies import SqlPolicies
-from detent.store.protocol import AccessKey, Page
+from detent.store.protocol import Page
 
 
 class Result(Protocol):
@@ -33,7 +35,6 @@ class Result(Protocol):
 
 
 T = TypeVar("T")
-_REMEMBERED = timedelta(hours=1)  # how long an expired session is still known
 _MAX_KEPT = 4096  # rows, sealed as they lie in the store
 _SECRET_COLUMNS = 18  # how many columns `queries._SECRET` has
 
@@ -56,6 +57,8 @@ class SqlTx:
         self.rotations = SqlRotations(self)
         self.access_keys = SqlAccessKeys(self)
         self.policies = SqlPolicies(self)
+        self.identities = SqlIdentities(self)
+        self.identity_policies = SqlIdentityPolicies(self)
 
     def run(self, sql: str, params: Mapping[str, Any]) -> Result:
         """Run a statement."""
@@ -81,6 +84,18 @@ class SqlTx:
             return kept
         row = self.run(sql, dict(zip(queries.parameters(sql), values, strict=True))).fetchone()
         found = None if row is None else kind(row)
+        if not self.writable:
+            self._kept[asked] = found
+        return found
+
+    def remembered_all(self, kind: Callable[[Any], T], sql: str, *values: object) -> tuple[T, ...]:
+        """Give all rows as `remembered` gives one."""
+        asked = (sql, values)
+        if asked in self._kept:
+            kept: tuple[T, ...] = self._kept[asked]
+            return kept
+        params = dict(zip(queries.parameters(sql), values, strict=True))
+        found = tuple(kind(row) for row in self.run(sql, params).fetchall())
         if not self.writable:
             self._kept[asked] = found
         return found
@@ -277,31 +292,6 @@ class SqlRotations:
 
     def _all(self, sql: str, params: Mapping[str, Any]) -> list[Rotation]:
         return [rows.rotation(row) for row in self._tx.run(sql, params).fetchall()]
-
-
-class SqlAccessKeys:
-    """`protocol.AccessKeys` in SQL."""
-
-    def __init__(self, tx: SqlTx) -> None:
-        """Work within this transaction."""
-        self._tx = tx
-
-    def find(self, access_key_id: str) -> AccessKey | None:
-        row = self._tx.run(queries.ACCESS_KEY, {"id": access_key_id}).fetchone()
-        return None if row is None else rows.access_key(row)
-
-    def add(self, key: AccessKey) -> None:
-        self._tx.write(queries.ADD_ACCESS_KEY, rows.access_key_params(key))
-
-    def has_principal(self, name: str) -> bool:
-        return self._tx.run(queries.ACCESS_KEY_OF_PRINCIPAL, {"name": name}).fetchone() is not None
-
-    def of_rotation_token(self, token_hash: bytes) -> AccessKey | None:
-        row = self._tx.run(queries.ACCESS_KEY_OF_ROTATION_TOKEN, {"hash": token_hash}).fetchone()
-        return None if row is None else rows.access_key(row)
-
-    def drop_sessions(self, secret_arn: str, now: datetime) -> None:
-        self._tx.write(queries.DROP_SESSIONS, {"secret": secret_arn, "expired": rows.to_micros(now - _REMEMBERED)})
 
 
 def _until(now: datetime, seconds: float) -> int | None:
