@@ -31,7 +31,7 @@ def batch_get_secret_value(
     next_token: str | None = None,
 ) -> Paged[Tried]:
     """Read the current values of the secrets named or found (B.4); one that cannot be read fails alone."""
-    allow(caller, Ask("secretsmanager:BatchGetSecretValue", "*", caller.account))
+    allow(env, caller, Ask("secretsmanager:BatchGetSecretValue", "*", caller.account))
     if (secret_id_list is None) == (filters is None):  # an empty list of filters is one, and finds all (a Choice)
         raise BadParameter("Either 'SecretIdList' or 'Filters' must be provided, but not both.")
     if filters is not None:
@@ -45,7 +45,7 @@ def batch_get_secret_value(
 
 
 def _found(env: Env, caller: Principal, filters: Iterable[GivenFilter], limit: int, token: str | None) -> Paged[Tried]:
-    allow(caller, Ask("secretsmanager:ListSecrets", "*", caller.account))
+    allow(env, caller, Ask("secretsmanager:ListSecrets", "*", caller.account))
     page = page_of(env, caller, filters=filters_of(filters), limit=limit, token=token, bound="BatchGetSecretValue")
     return Paged([_tried(env, caller, secret.arn) for secret in page.items], page.next_token)
 

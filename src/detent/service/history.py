@@ -38,7 +38,7 @@ def list_rotations(
         else find(env, caller, "ListRotations", secret_id, service="detent", deleted=True, on_replica=True)
     )
     if secret is None:
-        allow(caller, Ask("detent:ListRotations", "*", caller.account))
+        allow(env, caller, Ask("detent:ListRotations", "*", caller.account))
     bound = f"ListRotations {caller.account} {env.region} {secret and secret.arn}"
     start = page_start(env, next_token, bound)
     found = env.tx.rotations.page(

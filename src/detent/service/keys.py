@@ -13,7 +13,7 @@ from detent.service.lookup import allow
 
 def create_key(env: Env, caller: Principal, *, alias: str | None = None) -> CustomerKeyset:
     """Make a keyset of the caller's in this region, sealed by the root keyset."""
-    allow(caller, Ask("detent:CreateKey", "*", caller.account))
+    allow(env, caller, Ask("detent:CreateKey", "*", caller.account))
     if alias is not None and alias.startswith(AWS_ALIASES):
         raise BadParameter(f"Aliases that begin with {AWS_ALIASES} are reserved.")
     if alias is not None and env.tx.keysets.aliased(caller.account, env.region, alias) is not None:
@@ -25,7 +25,7 @@ def create_key(env: Env, caller: Principal, *, alias: str | None = None) -> Cust
 
 def list_keys(env: Env, caller: Principal) -> list[CustomerKeyset]:
     """List the caller's keysets in this region, oldest first; the default one is not among them."""
-    allow(caller, Ask("detent:ListKeys", "*", caller.account))
+    allow(env, caller, Ask("detent:ListKeys", "*", caller.account))
     return env.tx.keysets.of(caller.account, env.region)
 
 
@@ -40,7 +40,7 @@ def disable_key(env: Env, caller: Principal, *, key_id: str) -> CustomerKeyset:
 
 
 def _set(env: Env, caller: Principal, operation: str, key_id: str, *, enabled: bool) -> CustomerKeyset:
-    allow(caller, Ask(f"detent:{operation}", "*", caller.account))
+    allow(env, caller, Ask(f"detent:{operation}", "*", caller.account))
     try:
         found = keysets.meant_by(env, caller.account, env.region, key_id)
     except BadParameter:

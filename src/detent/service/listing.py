@@ -29,7 +29,7 @@ def list_secrets(
     sort_order: str | None = None,
 ) -> Paged[Secret]:
     """List the caller's secrets (B.7, J.3)."""
-    allow(caller, Ask("secretsmanager:ListSecrets", "*", caller.account))
+    allow(env, caller, Ask("secretsmanager:ListSecrets", "*", caller.account))
     return page_of(
         env,
         caller,

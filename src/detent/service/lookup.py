@@ -46,7 +46,7 @@ def find(
     secret = meant_by(env, caller.account, secret_id)
     if secret is None:
         raise SecretNotFound
-    allow(caller, Ask(f"{service}:{operation}", secret.arn, secret.account, version, label))
+    allow(env, caller, Ask(f"{service}:{operation}", secret.arn, secret.account, version, label))
     if secret.deletion is not None and not deleted:
         raise MarkedForDeletion
     if secret.primary is not None and not on_replica:
@@ -75,7 +75,7 @@ def with_arn(env: Env, arn: str) -> Secret | None:
     return found if found is not None and found.arn == arn else None
 
 
-def allow(caller: Principal, ask: Ask) -> None:
+def allow(env: Env, caller: Principal, ask: Ask) -> None:  # noqa: ARG001 - policies are in the store
     """Raise NotPermitted, in the reference's words (A.6), unless the caller may."""
     if not may(caller, ask):
         raise NotPermitted(

@@ -26,7 +26,7 @@ def get_random_password(
     require_each_included_type: bool | None = None,
 ) -> SecretValue:
     """Make a password of the wanted classes of characters, at least one of each unless that is waived."""
-    allow(caller, Ask("secretsmanager:GetRandomPassword", "*", caller.account))
+    allow(env, caller, Ask("secretsmanager:GetRandomPassword", "*", caller.account))
     excluded = frozenset(exclude_characters or "")
     wanted = (
         (string.ascii_lowercase, exclude_lowercase),

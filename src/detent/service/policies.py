@@ -92,5 +92,5 @@ def validate_resource_policy(
     secret = None if secret_id is None else find(env, caller, "ValidateResourcePolicy", secret_id)
     for operation in ("ValidateResourcePolicy", "PutResourcePolicy"):  # AWS: it takes both permissions (G.3)
         resource = "*" if secret is None else secret.arn
-        allow(caller, Ask(f"secretsmanager:{operation}", resource, caller.account))
+        allow(env, caller, Ask(f"secretsmanager:{operation}", resource, caller.account))
     return list(failures(env, caller, opened(resource_policy), None if secret is None else secret.arn))

@@ -110,7 +110,7 @@ def _check_function(env: Env, caller: Principal, arn: str) -> None:
             "Invalid rotation Lambda ARN. Ensure the ARN matches format"
             f" arn:{partition(env.region)}:lambda:{env.region}:{caller.account}:function:<functionName>."
         )
-    allow(caller, Ask("lambda:InvokeFunction", arn, parts.account))
+    allow(env, caller, Ask("lambda:InvokeFunction", arn, parts.account))
     if not env.server.functions.exists(arn):
         raise NotPermitted(
             "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access"
@@ -126,7 +126,7 @@ def _admin_link(env: Env, caller: Principal, secret: Secret) -> AdminLink | None
     admin = meant_by(env, caller.account, named)
     if admin is None or admin.deletion is not None:
         raise BadState(f"The admin secret {named}, named by masterarn in the secret's value, does not exist.")
-    allow(caller, Ask("secretsmanager:GetSecretValue", admin.arn, admin.account))
+    allow(env, caller, Ask("secretsmanager:GetSecretValue", admin.arn, admin.account))
     return AdminLink(admin.arn)
 
 

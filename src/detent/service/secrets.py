@@ -53,7 +53,7 @@ def create_secret(
         excluded = (value, description, add_replica_regions, type)
         primary = checked_primary(env, caller, cross_account_primary_arn, kms_key_id, excluded)
     arn = _new_arn(env, caller, name)
-    allow(caller, Ask("secretsmanager:CreateSecret", arn, caller.account))
+    allow(env, caller, Ask("secretsmanager:CreateSecret", arn, caller.account))
     taken = env.tx.secrets.named(caller.account, env.region, name)
     if taken is not None:
         return _made_already(env, taken, token, value)
@@ -183,7 +183,7 @@ def _erase(env: Env, caller: Principal, secret_id: str) -> Deleted:
         secret = find(env, caller, "DeleteSecret", secret_id, deleted=True)
     except SecretNotFound:
         arn = secret_id if secret_id.startswith("arn:") else _new_arn(env, caller, secret_id)
-        allow(caller, Ask("secretsmanager:DeleteSecret", arn, caller.account))
+        allow(env, caller, Ask("secretsmanager:DeleteSecret", arn, caller.account))
         return Deleted(arn, secret_id, env.now)
     require_no_replicas(secret)
     version_events(env, secret, "StartSecretVersionDelete")
