@@ -36,6 +36,8 @@ TABLE = {  # section I
     ("AssociateCrossAccountReplica", "DisassociateCrossAccountReplica", "ListResourcePolicies"): 50,  # not in the table
     ("DescribeRotation", "ListRotations"): 50,  # Detent's own
     ("CreateKey", "DisableKey", "EnableKey", "ListKeys"): 50,
+    ("CreateUser", "UpdateUser", "DescribeUser", "ListUsers", "DeleteUser"): 50,
+    ("CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"): 50,
 }
 THROTTLED = ("ThrottlingException", "Rate exceeded")
 LISTS = GROUPS["ListSecrets"]

@@ -3,6 +3,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.config import Config
 
 import detent as package
 from servers.canary import Canary
@@ -31,9 +32,7 @@ def unreachable(canary: Canary) -> str:
 @pytest.fixture
 def own_api(detent: RunningDetent) -> Any:
     """A boto3 client of Detent's own API."""
-    access_key, secret_key = detent.credentials
-    keys = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key, "region_name": "us-east-1"}
-    return package.client(detent.endpoint, **keys)
+    return _own_client(detent)
 
 
 @pytest.fixture
@@ -56,3 +55,21 @@ def arn(client: Any, name: str) -> str:
     """The same secret's ARN."""
     arn: str = client.describe_secret(SecretId=name)["ARN"]
     return arn
+
+
+@pytest.fixture
+def elsewhere(detent: RunningDetent) -> Any:
+    """A boto3 client of Detent's own API in another region."""
+    return _own_client(detent, region_name="eu-central-1")
+
+
+@pytest.fixture
+def unchecked(detent: RunningDetent) -> Any:
+    """A boto3 client of Detent's own API that leaves it to the server to check what it sends."""
+    return _own_client(detent, config=Config(parameter_validation=False))
+
+
+def _own_client(detent: RunningDetent, **changed: Any) -> Any:
+    access_key, secret_key = detent.credentials
+    keys = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key, "region_name": "us-east-1"}
+    return package.client(detent.endpoint, **{**keys, **changed})

@@ -8,7 +8,7 @@ import types
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import boto3
 import msgspec
@@ -29,8 +29,8 @@ from wire.answers import new_name
 PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text())
 REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference" / "detent-api.md"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:detent-postgres-single-user"
-KINDS = ("State", "Step", "Purpose", "Outcome", "KeyState")
-STRUCTURES = ("Attempt", "Key")
+KINDS = ("State", "Step", "Purpose", "Outcome", "KeyState", "AccessKeyState")
+STRUCTURES = ("Attempt", "Key", "User", "AccessKey", "LastUsed", "Tag", "TagInput")
 ROWS = {row.name: row for row in OPERATIONS.values() if row.service == DETENT}
 
 
@@ -83,10 +83,12 @@ def kind_of(name: str, hint: Any) -> tuple[Any, Any]:
         bounds = (meta.ge or meta.min_length, meta.le or meta.max_length)
         hint = hint.__origin__
     if get_origin(hint) is list:
-        return [described(get_args(hint)[0])], bounds
+        return [kind_of(name, get_args(hint)[0])[0]], bounds
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return described(hint), bounds
     if hint is float:
-        return "timestamp" if name.endswith("_date") else "double", bounds
-    return {str: "string", int: "integer"}[hint], bounds
+        return "timestamp" if name.endswith("date") else "double", bounds
+    return {str: "string", int: "integer", Literal: "string"}[get_origin(hint) or hint], bounds
 
 
 def modelled(shape: StructureShape, *, asked: bool) -> dict[str, Any]:
@@ -97,7 +99,11 @@ def modelled(shape: StructureShape, *, asked: bool) -> dict[str, Any]:
 
 def modelled_kind(shape: Shape, *, asked: bool) -> tuple[Any, Any]:
     bounds = (shape.metadata.get("min"), shape.metadata.get("max"))
-    kind = [modelled(shape.member, asked=asked)] if isinstance(shape, ListShape) else shape.type_name
+    kind: Any = shape.type_name
+    if isinstance(shape, ListShape):
+        kind = [modelled_kind(shape.member, asked=asked)[0]]
+    elif isinstance(shape, StructureShape):
+        kind = modelled(shape, asked=asked)
     return kind, bounds if asked and bounds != (None, None) else None
 
 
@@ -125,6 +131,7 @@ def test_the_model_has_the_words_that_are_given(model: ServiceModel) -> None:
         "Purpose": set(Purpose),
         "Outcome": {"succeeded", "failed"},
         "KeyState": {"enabled", "disabled"},
+        "AccessKeyState": {"active", "inactive"},
     }
 
 

@@ -107,6 +107,8 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "Filters": st.lists(st.fixed_dictionaries({}, optional=FILTER), max_size=3),
     "SortBy": mostly(["created-date", "last-accessed-date", "last-changed-date", "name"], "Name"),
     "SortOrder": mostly(["asc", "desc"], "up"),
+    "UserName": mostly(["alice", "bob"], "Alice", "bad name", ""),
+    "AccessKeyId": mostly(["A" * 20], "a" * 20, "A"),
     "PolicyName": mostly(["default"], "other", "bad name", ""),
     "ResourcePolicy": DOCUMENTS.map(json.dumps) | ANY.map(json.dumps) | st.text(),
 }
@@ -123,6 +125,8 @@ NEEDED = {
     "RemoveReplicaRegions",
     "CrossAccountReplicaARN",
     "KeyId",
+    "UserName",
+    "AccessKeyId",
 }
 
 

@@ -13,7 +13,7 @@ import msgspec
 from detent.api.errors import INTERNAL, INTERNAL_MESSAGE, code_of, is_front_end
 from detent.api.operations import UNKNOWN, Operation
 from detent.api.repeats import refuse_repeats
-from detent.api.shapes import Request, size_of
+from detent.api.shapes import SENSITIVE, Request, size_of, wire_name
 from detent.api.validation import explain
 from detent.model.errors import DetentError, ReadOnlyTransaction
 from detent.model.policy import Principal
@@ -22,6 +22,7 @@ from detent.service.env import Env, Server
 
 NOBODY = Principal("", "", "")  # who has not been told yet; may do nothing
 _UNREAD = Request()
+_UNSHOWN = frozenset(map(wire_name, SENSITIVE))
 _encode = msgspec.json.encode
 
 
@@ -166,6 +167,12 @@ def _record(
 
 
 def _shown(reply: msgspec.Struct) -> Mapping[str, Any]:
-    """Give a write's reply for the audit trail; the reply of a write never holds a value."""
-    members = msgspec.to_builtins(reply)
+    """Give a write's reply for the audit trail, without the members that it must never hold."""
+    members = _without_values(msgspec.to_builtins(reply))
     return {"arn" if name == "ARN" else name[:1].lower() + name[1:]: value for name, value in members.items()}
+
+
+def _without_values(told: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(told, dict):
+        return {name: _without_values(value) for name, value in told.items() if name not in _UNSHOWN}
+    return [_without_values(item) for item in told] if isinstance(told, list) else told

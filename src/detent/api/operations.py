@@ -7,13 +7,15 @@ from typing import Any
 
 import msgspec
 
-from detent.api import replies, shapes
+from detent.api import identity_replies, identity_shapes, replies, shapes
 from detent.api.rates import GROUPS, Group
 from detent.model.ports import AuditedPart
 from detent.service import (
+    access_keys,
     batches,
     cross_account,
     history,
+    identities,
     identity,
     keys,
     listing,
@@ -265,6 +267,78 @@ _ROWS = (
         DETENT, "DescribeRotation", shapes.DescribeRotation, history.describe_rotation, replies.rotation, Runs.ON_LOOP
     ),
     Operation(DETENT, "ListRotations", shapes.ListRotations, history.list_rotations, replies.rotations, Runs.ON_THREAD),
+    Operation(
+        DETENT,
+        "CreateUser",
+        identity_shapes.CreateUser,
+        identities.create_user,
+        identity_replies.user,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "UpdateUser",
+        identity_shapes.UpdateUser,
+        identities.update_user,
+        identity_replies.user,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "DescribeUser",
+        identity_shapes.UserNamed,
+        identities.describe_user,
+        identity_replies.user,
+        Runs.ON_LOOP,
+    ),
+    Operation(
+        DETENT,
+        "ListUsers",
+        identity_shapes.ListUsers,
+        identities.list_users,
+        identity_replies.users,
+        Runs.ON_THREAD,
+    ),
+    Operation(
+        DETENT,
+        "DeleteUser",
+        identity_shapes.UserNamed,
+        identities.delete_user,
+        identity_replies.user_gone,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "CreateAccessKey",
+        identity_shapes.CreateAccessKey,
+        access_keys.create_access_key,
+        identity_replies.access_key_made,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "ListAccessKeys",
+        identity_shapes.ListAccessKeys,
+        access_keys.list_access_keys,
+        identity_replies.access_keys,
+        Runs.ON_THREAD,
+    ),
+    Operation(
+        DETENT,
+        "UpdateAccessKey",
+        identity_shapes.UpdateAccessKey,
+        access_keys.update_access_key,
+        identity_replies.access_key,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "DeleteAccessKey",
+        identity_shapes.AccessKeyNamed,
+        access_keys.delete_access_key,
+        identity_replies.access_key_gone,
+        Runs.ON_WRITER,
+    ),
 )
 UNKNOWN = Operation("", "", shapes.Request, _nothing, _nothing, Runs.ON_LOOP)  # what is not in the table
 UNKNOWN_QUERY = Operation(STS, "", shapes.Request, _nothing, _nothing, Runs.ON_LOOP)  # the same, asked of STS

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 # Members whose values never stand in an error, a log or the audit trail.
-SENSITIVE = frozenset({"secret_string", "secret_binary", "rotation_token", "random_password"})
+SENSITIVE = frozenset(
+    {"secret_string", "secret_binary", "rotation_token", "random_password", "secret_access_key", "session_token"}
+)
 
 # Members whose quota counts bytes, of UTF-8 text or of decoded binary (A.7): no bound of msgspec's says so.
 SIZED = frozenset({"secret_string", "secret_binary"})

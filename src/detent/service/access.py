@@ -3,10 +3,12 @@
 import hashlib
 import hmac
 import secrets as randomness
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from detent.model.errors import BadState
+from detent.model.errors import BadState, LimitExceeded
+from detent.model.identity import root_arn
 from detent.model.policy import Principal, StepGrant
 from detent.model.ports import SessionCredentials
 from detent.model.secret import Secret, VersionId
@@ -17,6 +19,7 @@ from detent.service.rotations import admin_named_by
 from detent.store.protocol import AccessKey
 
 _LASTING, _TEMPORARY = "AKIA", "ASIA"
+_MOST_HELD = 2  # AWS: one is in use while its successor is handed out
 _ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -31,9 +34,9 @@ class Signer:
 
 
 def signer(env: Env, access_key_id: str, date: str, region: str, service: str) -> Signer | None:
-    """Derive SigV4's signing key for a scope; `date` is YYYYMMDD. None: no such access key."""
+    """Derive SigV4's signing key for a scope; `date` is YYYYMMDD. None: no such access key, or an inactive one."""
     found = env.tx.access_keys.find(access_key_id)
-    if found is None:
+    if found is None or not found.active:
         return None
     secret = env.server.keyset.open(found.sealed, _context(access_key_id)).reveal()
     key = f"AWS4{secret!s}".encode()
@@ -43,16 +46,23 @@ def signer(env: Env, access_key_id: str, date: str, region: str, service: str) -
 
 
 def holder(env: Env, access_key_id: str) -> Principal | None:
-    """Give whose key it is; None: there is no such key, or it has expired."""
+    """Give whose key it is; None: there is no such key, or it is inactive or has expired."""
     found = env.tx.access_keys.find(access_key_id)
-    if found is None or (found.expires is not None and found.expires <= env.now):
+    if found is None or not found.active or (found.expires is not None and found.expires <= env.now):
         return None
     return found.principal
 
 
 def create_root_key(env: Env, account: str) -> tuple[str, SecretValue]:
-    """Make an access key for an account's root; its secret is given out this once."""
-    principal = Principal(account, f"arn:aws:iam::{account}:root", _new_id(_LASTING))
+    """Make an access key for an account's root; its secret is given out this once. Raises LimitExceeded."""
+    return create_lasting_key(env, Principal(account, root_arn(account), ""), env.tx.access_keys.of_root(account))
+
+
+def create_lasting_key(env: Env, holder: Principal, held: Collection[AccessKey]) -> tuple[str, SecretValue]:
+    """Make an access key for a holder who has those that are held. Raises LimitExceeded when they are enough."""
+    if len(held) >= _MOST_HELD:
+        raise LimitExceeded(f"{holder.arn} has {_MOST_HELD} access keys, as many as it can have: delete one first.")
+    principal = replace(holder, access_key_id=_new_id(_LASTING))
     secret = SecretValue(randomness.token_urlsafe(30))
     sealed = env.server.keyset.seal(secret, _context(principal.access_key_id))
     env.tx.access_keys.add(AccessKey(principal, sealed, env.now))
@@ -87,8 +97,13 @@ def _linked_admin(env: Env, secret: Secret) -> str | None:
     return link.arn if admin is not None and admin.arn == link.arn else None
 
 
+def unique_id(prefix: str, length: int) -> str:
+    """Make an id that nobody can guess; `length` counts the characters after the prefix."""
+    return prefix + "".join(randomness.choice(_ID_CHARACTERS) for _ in range(length))
+
+
 def _new_id(prefix: str) -> str:
-    return prefix + "".join(randomness.choice(_ID_CHARACTERS) for _ in range(16))
+    return unique_id(prefix, 16)
 
 
 def _hash(token: SecretValue) -> bytes:

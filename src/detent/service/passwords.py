@@ -13,7 +13,7 @@ _DEFAULT_LENGTH = 32
 
 
 def get_random_password(
-    env: Env,  # noqa: ARG001 - every operation is called alike
+    env: Env,
     caller: Principal,
     *,
     password_length: int | None = None,
