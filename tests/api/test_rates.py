@@ -37,6 +37,16 @@ TABLE = {  # section I
     ("DescribeRotation", "ListRotations"): 50,  # Detent's own
     ("CreateKey", "DisableKey", "EnableKey", "ListKeys"): 50,
     ("CreateUser", "UpdateUser", "DescribeUser", "ListUsers", "DeleteUser"): 50,
+    ("CreateRole", "UpdateRole", "DescribeRole", "ListRoles", "DeleteRole", "RevokeSessions"): 50,
+    (
+        "CreatePolicy",
+        "UpdatePolicy",
+        "DescribePolicy",
+        "ListPolicies",
+        "DeletePolicy",
+        "AttachPolicy",
+        "DetachPolicy",
+    ): 50,
     ("CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"): 50,
 }
 THROTTLED = ("ThrottlingException", "Rate exceeded")

@@ -30,7 +30,7 @@ PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text())
 REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference" / "detent-api.md"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:detent-postgres-single-user"
 KINDS = ("State", "Step", "Purpose", "Outcome", "KeyState", "AccessKeyState")
-STRUCTURES = ("Attempt", "Key", "User", "AccessKey", "LastUsed", "Tag", "TagInput")
+STRUCTURES = ("Attempt", "Key", "User", "AccessKey", "LastUsed", "Tag", "TagInput", "Role", "Policy")
 ROWS = {row.name: row for row in OPERATIONS.values() if row.service == DETENT}
 
 

@@ -108,6 +108,10 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "SortBy": mostly(["created-date", "last-accessed-date", "last-changed-date", "name"], "Name"),
     "SortOrder": mostly(["asc", "desc"], "up"),
     "UserName": mostly(["alice", "bob"], "Alice", "bad name", ""),
+    "RoleName": mostly(["reader", "writer"], "Reader", "bad name", ""),
+    "MaxSessionSeconds": mostly([3600, 43200], 3599, 43201),
+    "TrustPolicy": DOCUMENTS.map(json.dumps) | ANY.map(json.dumps) | st.text(),
+    "PolicyDocument": DOCUMENTS.map(json.dumps) | ANY.map(json.dumps) | st.text(),
     "AccessKeyId": mostly(["A" * 20], "a" * 20, "A"),
     "PolicyName": mostly(["default"], "other", "bad name", ""),
     "ResourcePolicy": DOCUMENTS.map(json.dumps) | ANY.map(json.dumps) | st.text(),
@@ -127,6 +131,9 @@ NEEDED = {
     "KeyId",
     "UserName",
     "AccessKeyId",
+    "TrustPolicy",
+    "PolicyDocument",
+    "PolicyName",
 }
 
 

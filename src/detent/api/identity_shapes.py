@@ -8,6 +8,9 @@ from detent.api.shapes import Reply, Request, Tag, TagShown
 
 IdentityName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9_+=,.@-]+\Z")]
 AccessKeyId = Annotated[str, Meta(min_length=16, max_length=128, pattern=r"\A[A-Z0-9]+\Z")]
+IdentityPolicyName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A[A-Za-z0-9_+=,.@-]+\Z")]
+Document = Annotated[str, Meta(min_length=1, max_length=20480)]
+SessionSeconds = Annotated[int, Meta(ge=3600, le=43200)]
 Tags = Annotated[list[Tag], Meta(max_length=50)]
 
 
@@ -33,6 +36,66 @@ class UserNamed(Request):
 
 class ListUsers(Request):
     """All users of the account: nothing to say."""
+
+
+class CreateRole(Request):
+    """Make a role."""
+
+    role_name: IdentityName
+    trust_policy: Document
+    max_session_seconds: SessionSeconds | None = None
+    tags: Tags | None = None
+
+
+class UpdateRole(Request):
+    """Change a role; what is left out stays."""
+
+    role_name: IdentityName
+    trust_policy: Document | None = None
+    max_session_seconds: SessionSeconds | None = None
+    tags: Tags | None = None
+
+
+class RoleNamed(Request):
+    """One role."""
+
+    role_name: IdentityName
+
+
+class ListRoles(Request):
+    """All roles of the account: nothing to say."""
+
+
+class RevokeSessions(Request):
+    """End the sessions of a role or of a user."""
+
+    role_name: IdentityName | None = None
+    user_name: IdentityName | None = None
+
+
+class PolicyWritten(Request):
+    """A policy with its document."""
+
+    policy_name: IdentityPolicyName
+    policy_document: Document
+
+
+class PolicyNamed(Request):
+    """One policy."""
+
+    policy_name: IdentityPolicyName
+
+
+class ListPolicies(Request):
+    """All policies of the account: nothing to say."""
+
+
+class Attachment(Request):
+    """A policy, and the user or role that has it or shall have it."""
+
+    policy_name: IdentityPolicyName
+    user_name: IdentityName | None = None
+    role_name: IdentityName | None = None
 
 
 class CreateAccessKey(Request):
@@ -81,6 +144,68 @@ class UserGoneReply(Reply):
     """A user that was removed."""
 
     user_name: str
+    arn: str
+
+
+class RoleReply(Reply):
+    """A role."""
+
+    role_name: str
+    arn: str
+    role_id: str
+    created_date: float
+    tags: list[TagShown]
+    policy_names: list[str]
+    trust_policy: str
+    max_session_seconds: int
+
+
+class ListRolesReply(Reply):
+    """All roles of an account."""
+
+    roles: list[RoleReply]
+
+
+class RoleGoneReply(Reply):
+    """A role that was removed."""
+
+    role_name: str
+    arn: str
+
+
+class IdentityArnReply(Reply):
+    """A user or role."""
+
+    arn: str
+
+
+class AttachedReply(IdentityArnReply):
+    """A user or role, and the policies that it has."""
+
+    policy_names: list[str]
+
+
+class PolicyReply(Reply):
+    """A policy; its document is not in lists, and to whom it is attached only where it is described."""
+
+    policy_name: str
+    arn: str
+    created_date: float
+    changed_date: float
+    policy_document: str | None = None
+    attached_to: list[str] | None = None
+
+
+class ListPoliciesReply(Reply):
+    """All policies of an account."""
+
+    policies: list[PolicyReply]
+
+
+class PolicyGoneReply(Reply):
+    """A policy that was removed."""
+
+    policy_name: str
     arn: str
 
 

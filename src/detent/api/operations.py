@@ -17,11 +17,13 @@ from detent.service import (
     history,
     identities,
     identity,
+    identity_policies,
     keys,
     listing,
     passwords,
     policies,
     replication,
+    roles,
     rotations,
     secrets,
     versions,
@@ -305,6 +307,83 @@ _ROWS = (
         identity_shapes.UserNamed,
         identities.delete_user,
         identity_replies.user_gone,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT, "CreateRole", identity_shapes.CreateRole, roles.create_role, identity_replies.role, Runs.ON_WRITER
+    ),
+    Operation(
+        DETENT, "UpdateRole", identity_shapes.UpdateRole, roles.update_role, identity_replies.role, Runs.ON_WRITER
+    ),
+    Operation(
+        DETENT, "DescribeRole", identity_shapes.RoleNamed, roles.describe_role, identity_replies.role, Runs.ON_LOOP
+    ),
+    Operation(DETENT, "ListRoles", identity_shapes.ListRoles, roles.list_roles, identity_replies.roles, Runs.ON_THREAD),
+    Operation(
+        DETENT, "DeleteRole", identity_shapes.RoleNamed, roles.delete_role, identity_replies.role_gone, Runs.ON_WRITER
+    ),
+    Operation(
+        DETENT,
+        "RevokeSessions",
+        identity_shapes.RevokeSessions,
+        roles.revoke_sessions,
+        identity_replies.identity_arn,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "CreatePolicy",
+        identity_shapes.PolicyWritten,
+        identity_policies.create_policy,
+        identity_replies.policy,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "UpdatePolicy",
+        identity_shapes.PolicyWritten,
+        identity_policies.update_policy,
+        identity_replies.policy,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "DescribePolicy",
+        identity_shapes.PolicyNamed,
+        identity_policies.describe_policy,
+        identity_replies.policy_described,
+        Runs.ON_LOOP,
+    ),
+    Operation(
+        DETENT,
+        "ListPolicies",
+        identity_shapes.ListPolicies,
+        identity_policies.list_policies,
+        identity_replies.policies,
+        Runs.ON_THREAD,
+    ),
+    Operation(
+        DETENT,
+        "DeletePolicy",
+        identity_shapes.PolicyNamed,
+        identity_policies.delete_policy,
+        identity_replies.policy_gone,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "AttachPolicy",
+        identity_shapes.Attachment,
+        identities.attach_policy,
+        identity_replies.attachments,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "DetachPolicy",
+        identity_shapes.Attachment,
+        identities.detach_policy,
+        identity_replies.attachments,
         Runs.ON_WRITER,
     ),
     Operation(

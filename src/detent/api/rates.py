@@ -54,6 +54,19 @@ _TABLE = (
     Group(50, ("DescribeRotation", "ListRotations")),
     Group(50, ("CreateKey", "DisableKey", "EnableKey", "ListKeys")),
     Group(50, ("CreateUser", "UpdateUser", "DescribeUser", "ListUsers", "DeleteUser")),
+    Group(50, ("CreateRole", "UpdateRole", "DescribeRole", "ListRoles", "DeleteRole", "RevokeSessions")),
+    Group(
+        50,
+        (
+            "CreatePolicy",
+            "UpdatePolicy",
+            "DescribePolicy",
+            "ListPolicies",
+            "DeletePolicy",
+            "AttachPolicy",
+            "DetachPolicy",
+        ),
+    ),
     Group(50, ("CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey")),
 )
 GROUPS: Mapping[str, Group] = {name: group for group in _TABLE for name in group.operations}
