@@ -19,6 +19,7 @@ from wire.raw import sign
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 KEY, SECRET = "AKIAEXAMPLE", "a secret key"
+SCOPE = ("20260310", "us-east-1", "secretsmanager")
 ROOT = Principal("000000000000", "arn:aws:iam::000000000000:root", KEY)
 
 
@@ -29,9 +30,9 @@ def derived(secret: str, date: str, region: str, service: str) -> bytes:
     return key
 
 
-def known(key_id: str, date: str, region: str, service: str) -> Signer | None:
+def known(key_id: str, date: str, region: str, service: str) -> Signer:
     if key_id != KEY:
-        return None
+        return Signer(None, b"decoy", None, None)
     return Signer(ROOT, derived(SECRET, date, region, service), None, None)
 
 
@@ -186,9 +187,9 @@ def test_kept_signers_are_asked_for_anew_once_the_stamp_changes() -> None:
     asked: list[str] = []
     gone: set[str] = set()
 
-    def find(key_id: str, date: str, region: str, service: str) -> Signer | None:
+    def find(key_id: str, date: str, region: str, service: str) -> Signer:
         asked.append(key_id)
-        return None if key_id in gone else known(key_id, date, region, service)
+        return known("gone" if key_id in gone else key_id, date, region, service)
 
     verifier = Verifier(frozenset({"us-east-1"}), frozenset({"secretsmanager"}))
     signed = signed_by_botocore()
@@ -207,10 +208,29 @@ def test_many_keys_do_not_make_the_verifier_grow_without_end() -> None:
     authorization = signed.headers[b"authorization"]
     for number in range(3000):
         changed = {**signed.headers, b"authorization": authorization.replace(KEY.encode(), b"K%d" % number)}
-        anyone = Signers(1, lambda *_: Signer(ROOT, b"key", None, None))
+        anyone = Signers(1, lambda *_: Signer(ROOT, derived(SECRET, *SCOPE), None, None))
+        assert verifier.verify(signed._replace(headers=changed), "secretsmanager", NOW, anyone).principal == ROOT
+    assert 0 < len(verifier._kept) <= 1024
+
+
+def test_what_is_refused_is_not_kept_and_drives_nothing_out() -> None:
+    verifier = Verifier(frozenset({"us-east-1"}), frozenset({"secretsmanager"}))
+    signed = signed_by_botocore()
+    verifier.verify(signed, "secretsmanager", NOW, Signers(1, known))
+    kept = dict(verifier._kept)
+    for old, new in ((KEY.encode(), b"AKIANOBODY"), (b"Signature=", b"Signature=0")):
+        changed = {**signed.headers, b"authorization": signed.headers[b"authorization"].replace(old, new)}
         with pytest.raises(Refused):
-            verifier.verify(signed._replace(headers=changed), "secretsmanager", NOW, anyone)
-    assert len(verifier._kept) <= 1024
+            verifier.verify(signed._replace(headers=changed), "secretsmanager", NOW, Signers(1, known))
+    assert verifier._kept == kept
+
+
+def test_nobody_signs_with_a_decoy_even_by_its_own_key() -> None:
+    signed = signed_by_botocore()
+    decoy = Signers(1, lambda *_: Signer(None, derived(SECRET, *SCOPE), None, None))
+    with pytest.raises(Refused) as caught:
+        verified(signed, signers=decoy)
+    assert caught.value.code == "UnrecognizedClientException"
 
 
 class TestSessions:

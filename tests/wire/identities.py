@@ -1,10 +1,17 @@
 """Users, roles and access keys as the wire's tests make them."""
 
+import hashlib
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from detent.main.house import House
+from detent.model.identity import IdentityKind, session_arn
+from detent.model.policy import Principal, Session
+from detent.model.value import SecretValue
 from detent.service import access
+from detent.store.protocol import AccessKey, Tx
 from servers.canary import Canary
 from wire.premises import AppClient, Premises
 
@@ -37,8 +44,9 @@ class Caller:
         return Caller(_client(self.client, service=service, region=region), self.canary)
 
     def with_key(self, made: dict[str, Any]) -> "Caller":
-        """Whoever has the key that CreateAccessKey answered."""
+        """Whoever has the key that CreateAccessKey answered, or a session's."""
         keys = {"access_key": made["AccessKeyId"], "secret_key": made["SecretAccessKey"]}
+        keys["session_token"] = made.get("SessionToken")
         return Caller(_client(self.client, **keys), self.canary)
 
 
@@ -56,3 +64,20 @@ def roots(house: Premises, canary: Canary) -> tuple[Caller, Caller]:
     here = Caller(_client(house.client, service="detent"), canary)
     keys = {"AccessKeyId": key_id, "SecretAccessKey": canary.watch(str(secret.reveal()))}
     return here, here.with_key(keys)
+
+
+def begin_session(house: House, canary: Canary, kind: IdentityKind, name: str, expires: datetime) -> dict[str, str]:
+    """Begin a session of a user or role, as STS would; gives what it signs with, in AWS's words."""
+    key_id, secret, token = f"ASIA{uuid4().hex[:16].upper()}", canary.value("-secret"), canary.value("-token")
+
+    def add(tx: Tx) -> None:
+        found = tx.identities.find(ACCOUNT, kind, name)
+        assert found is not None
+        arn = found.arn if kind is IdentityKind.USER else session_arn(ACCOUNT, name, "s")
+        principal = Principal(ACCOUNT, arn, key_id, identity=found.key, session=Session(house.clock.now()))
+        sealed = house.server.keyset.seal(SecretValue(secret), f"access key {key_id}")
+        hashed = hashlib.sha256(token.encode()).digest()
+        tx.access_keys.add(AccessKey(principal, sealed, house.clock.now(), expires, hashed))
+
+    house.store.write(add)
+    return {"AccessKeyId": key_id, "SecretAccessKey": secret, "SessionToken": token}

@@ -10,6 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from detent.api.identity_replies import access_key_made
+from detent.main.folder import Folder
+from detent.main.house import House
+from detent.main.settings import Settings
+from detent.model.identity import IdentityKind
 from detent.model.policy import Principal
 from detent.model.value import SealedValue, SecretValue
 from detent.service.access_keys import HeldKey
@@ -17,9 +21,11 @@ from detent.store.protocol import AccessKey
 from servers.canary import Canary
 from servers.detent import RunningDetent
 from wire.answers import UNKNOWN_KEY, refused
-from wire.identities import ACCOUNT, THERE, Caller, new_user, roots
+from wire.identities import ACCOUNT, THERE, Caller, begin_session, new_user, roots
 from wire.premises import Premises, premises
+from wire.raw import raw_client
 
+ENOUGH = 12  # connections, for both workers to have answered some
 LAST_OWN = (
     "InvalidRequestException",
     "This request is signed with that very access key, and there is no other active one.",
@@ -115,6 +121,48 @@ def test_no_worker_takes_a_deleted_key_from_its_next_request_on(
     for client in clients:
         with refused(UNKNOWN_KEY):
             client.list_secrets()
+
+
+@pytest.fixture
+def beside(detent: RunningDetent) -> Iterator[House]:
+    """Another process on the running server's data folder, as far as the server can tell."""
+    house = House(Settings(detent.data), Folder(detent.data).open())
+    yield house
+    house.close()
+
+
+def of_session(detent: RunningDetent, keys: dict[str, str]) -> list[Any]:
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    return [detent.client(**dict(zip(names, keys.values(), strict=True))) for _ in range(6)]
+
+
+def test_no_worker_takes_a_revoked_session_from_its_next_request_on(
+    detent: RunningDetent, own_api: Any, name: str, beside: House, canary: Canary
+) -> None:
+    expires = datetime.now(UTC) + timedelta(hours=1)
+    clients = of_session(detent, begin_session(beside, canary, IdentityKind.USER, name, expires))
+    for client in clients * 2:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            client.list_secrets()
+    own_api.revoke_sessions(UserName=name)
+    for client in clients:
+        with refused(UNKNOWN_KEY):
+            client.list_secrets()
+
+
+def test_every_worker_takes_a_session_until_it_expires_and_never_after(
+    detent: RunningDetent, name: str, beside: House, canary: Canary
+) -> None:
+    expires = datetime.now(UTC) + timedelta(seconds=3)
+    keys = begin_session(beside, canary, IdentityKind.USER, name, expires).values()
+    session = raw_client(detent, **dict(zip(("access_key", "secret_key", "session_token"), keys, strict=True)))
+    told: list[tuple[datetime, str, datetime]] = []
+    while len([began for began, *_ in told if began > expires]) < ENOUGH:
+        began = datetime.now(UTC)
+        code, _ = session.call("ListSecrets").error  # over a connection of its own
+        told.append((began, code, datetime.now(UTC)))
+    assert {code for _, code, ended in told if ended < expires} == {"AccessDeniedException"}
+    assert {code for began, code, _ in told if began > expires} == {"ExpiredTokenException"}
 
 
 def test_what_is_no_key_is_not_found(own_api: Any, made: dict[str, Any]) -> None:

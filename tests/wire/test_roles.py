@@ -9,13 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from detent.model.identity import IdentityKind, session_arn
-from detent.model.policy import Principal, Session
-from detent.model.value import SecretValue
-from detent.store.protocol import AccessKey
+from detent.model.identity import IdentityKind
 from servers.canary import Canary
 from wire.answers import refused
-from wire.identities import ACCOUNT, THERE, Caller, roots
+from wire.identities import ACCOUNT, THERE, Caller, begin_session, roots
 from wire.premises import Premises, premises
 
 EITHER = ("InvalidParameterException", "You must give either UserName or RoleName, and not both.")
@@ -334,25 +331,10 @@ def test_revoked_sessions_sign_nothing_from_then_on_and_lasting_keys_go_on(
     root.call("CreateUser", UserName="x")
     root.call("CreateRole", RoleName="x", TrustPolicy=trust())
     lasting = root.with_key(root.call("CreateAccessKey", UserName="x"))
-    session = begun(house, root, canary, kind)
+    expires = house.clock.now() + timedelta(hours=1)
+    session = root.with_key(begin_session(house.house, canary, kind, "x", expires))
     assert session.refusal("ListUsers")[0] == "AccessDeniedException"
     told = root.call("RevokeSessions", **{f"{kind.title()}Name": "x"})
     assert told == {"ARN": f"arn:aws:iam::{ACCOUNT}:{kind}/x"}
     assert session.refusal("ListUsers")[0] == "UnrecognizedClientException"
     assert lasting.refusal("ListUsers")[0] == "AccessDeniedException"
-
-
-def begun(house: Premises, root: Caller, canary: Canary, kind: IdentityKind) -> Caller:
-    """A session of the user or role named x, as STS would put it into the store."""
-    key_id, secret = f"ASIA{'A' * 16}", canary.value("secret")
-
-    def add(tx: Any) -> None:
-        found = tx.identities.find(ACCOUNT, kind, "x")
-        arn = found.arn if kind is IdentityKind.USER else session_arn(ACCOUNT, "x", "s")
-        principal = Principal(ACCOUNT, arn, key_id, identity=found.key, session=Session(house.clock.now()))
-        sealed = house.house.server.keyset.seal(SecretValue(secret), f"access key {key_id}")
-        expires = house.clock.now() + timedelta(hours=1)
-        tx.access_keys.add(AccessKey(principal, sealed, house.clock.now(), expires))
-
-    house.house.store.write(add)
-    return root.with_key({"AccessKeyId": key_id, "SecretAccessKey": secret})

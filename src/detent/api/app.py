@@ -87,16 +87,20 @@ class App:
                         self._turn.saw(tx.stamp)
                         env = self._at_once.env(tx, call.region)
                         before = call.principal  # known already if a commit has overtaken the first snapshot
-                        call = Call(call.origin, call.operation, *self._verified(request, call.operation, env))
+                        verified = self._verified(request, call.operation, env)
+                        call = Call(call.origin, call.operation, verified.principal, verified.region)
                         if self._rates is not None and before is NOBODY:
                             _spend(self._rates, call)
                         asked = _request(scope, call, request.body, self._server.limits.value_bytes)
                         call = Call(call.origin, call.operation, call.principal, call.region, asked)
-                        if call.operation.runs_for(call.request) is Runs.ON_LOOP:
+                        unnoted = verified.note_from is not None and verified.note_from <= env.now
+                        if call.operation.runs_for(call.request) is Runs.ON_LOOP and not unnoted:
                             return perform(self._at_once, call, Env(tx, env.now, self._at_once, call.region))
                     break
                 except ReadOnlyTransaction:
                     continue
+            if unnoted:  # by itself: it stays even if the call is refused
+                await self._told.of(self._store.submit(partial(self._note, call)))
             return await self._run(call)
         except Refusal as refusal:
             return refusal.answer
@@ -115,6 +119,9 @@ class App:
         if not service:
             service = DETENT if request.headers.get(b"x-amz-target", b"").startswith(b"detent.") else SECRETS_MANAGER
         return self._verifier.verify(request, service, env.now, Signers(env.tx.stamp, partial(access.signer, env)))
+
+    def _note(self, call: Call, tx: Any) -> None:  # noqa: ANN401 - the store's transaction
+        access.note_use(self._writing.env(tx, call.region), call.principal, call.operation.service)
 
     async def _run(self, call: Call) -> Answer:
         if call.operation.runs_for(call.request) is Runs.ON_THREAD:

@@ -1,7 +1,8 @@
 """Who is calling: SigV4 verification (API reference A.4), in bytes.
 
 Only derived signing keys come this far, and they are kept per scope only while nothing was committed to the store
-since they were derived: a deleted key or an ended session holds on the very next request.
+since they were derived: a deleted key or an ended session holds on the very next request. An unknown key is refused
+after the same work as a wrong signature, so that the time tells nobody which keys there are.
 """
 
 import hashlib
@@ -40,7 +41,7 @@ class Signers(NamedTuple):
     """Where signers come from within one snapshot of the store, and the snapshot's stamp."""
 
     stamp: object
-    find: Callable[[str, str, str, str], Signer | None]  # access key id, date, region, service
+    find: Callable[[str, str, str, str], Signer]  # access key id, date, region, service; a decoy for an unknown id
 
 
 class Signed(NamedTuple):
@@ -54,16 +55,20 @@ class Signed(NamedTuple):
     body: bytes
 
 
+Wanted = tuple[bytes, bytes, bytes, bytes]  # access key id, date, region, service: as they were sent
+
+
 class Verified(NamedTuple):
     """Who calls, and in which region: the signature's scope says it."""
 
     principal: Principal
     region: str
+    note_from: datetime | None = None  # as a signer's
 
 
 class _Kept(NamedTuple):
     signer: Signer
-    verified: Verified
+    verified: Verified | None  # None: a decoy verifies nothing
     keyed: "hmac.HMAC"  # copied for each request: cheaper than keying anew
     scope: bytes
 
@@ -75,7 +80,7 @@ class Verifier:
         """Verify for these."""
         self._regions = frozenset(region.encode() for region in regions)
         self._services = {service: service.encode() for service in services}
-        self._kept: dict[tuple[bytes, ...], _Kept] = {}
+        self._kept: dict[Wanted, _Kept] = {}  # of signatures that were good
         self._kept_at: object = None
 
     def verify(self, request: Signed, service: str, now: datetime, signers: Signers) -> Verified:
@@ -94,12 +99,20 @@ class Verifier:
         _check_skew(ahead, stamp, now)
         signed_names = names.split(b";")
         _check_signed(request, headers, signed_names)
-        kept = self._signer(signers, (access_key_id, date, region, signed_for))
-        _check_session(kept.signer, headers, now)
+        wanted = (access_key_id, date, region, signed_for)
+        known = self._known(signers.stamp, wanted)
+        kept = known or _derived(signers, wanted)
         expected = _signature(kept, request, headers, signed_names, stamp)
-        if not hmac.compare_digest(expected, signature):
-            raise Refused("InvalidSignatureException", _DIFFERS)
-        return kept.verified
+        is_signed = expected is not None and hmac.compare_digest(expected, signature)
+        try:
+            verified = _checked(kept, headers, now, is_signed=is_signed)
+        except Refused:
+            if known is not None:
+                _derived(signers, wanted)  # every refusal takes one derivation: no time tells which keys there are
+            raise
+        if known is None:
+            self._kept[wanted] = kept
+        return verified
 
     def _check_scope(self, region: bytes, signed_for: bytes, service: str, date: bytes, stamp: bytes) -> None:
         if region not in self._regions and (service, region) != _GLOBAL:
@@ -113,19 +126,29 @@ class Verifier:
                 f" '{date.decode()}' != '{stamp[:8].decode()}', from '{stamp.decode()}'.",
             )
 
-    def _signer(self, signers: Signers, wanted: tuple[bytes, bytes, bytes, bytes]) -> _Kept:
-        if signers.stamp != self._kept_at or len(self._kept) >= _MAX_KEPT:
+    def _known(self, stamp: object, wanted: Wanted) -> _Kept | None:
+        if stamp != self._kept_at or len(self._kept) >= _MAX_KEPT:
             self._kept.clear()
-            self._kept_at = signers.stamp
-        kept = self._kept.get(wanted)
-        if kept is None:
-            signer = signers.find(*(part.decode("latin-1") for part in wanted))
-            if signer is None:
-                raise Refused("UnrecognizedClientException", _UNKNOWN)
-            keyed = hmac.new(signer.signing_key, digestmod=hashlib.sha256)
-            verified = Verified(signer.principal, wanted[2].decode())
-            kept = self._kept[wanted] = _Kept(signer, verified, keyed, b"%b/%b/%b/aws4_request" % wanted[1:])
-        return kept
+            self._kept_at = stamp
+        return self._kept.get(wanted)
+
+
+def _derived(signers: Signers, wanted: Wanted) -> _Kept:
+    signer = signers.find(*(part.decode("latin-1") for part in wanted))
+    keyed = hmac.new(signer.signing_key, digestmod=hashlib.sha256)
+    verified = None
+    if signer.principal is not None:
+        verified = Verified(signer.principal, wanted[2].decode(), signer.note_from)
+    return _Kept(signer, verified, keyed, b"%b/%b/%b/aws4_request" % wanted[1:])
+
+
+def _checked(kept: _Kept, headers: dict[bytes, bytes], now: datetime, *, is_signed: bool) -> Verified:
+    _check_session(kept.signer, headers, now)
+    if kept.verified is None:
+        raise Refused("UnrecognizedClientException", _UNKNOWN)
+    if not is_signed:
+        raise Refused("InvalidSignatureException", _DIFFERS)
+    return kept.verified
 
 
 def _incomplete(given: bytes) -> Refused:
@@ -193,20 +216,22 @@ def _check_signed(request: Signed, headers: dict[bytes, bytes], names: list[byte
 
 def _check_session(signer: Signer, headers: dict[bytes, bytes], now: datetime) -> None:
     token = headers.get(b"x-amz-security-token")
-    if signer.session_token_hash is None:
-        if token is not None:
-            raise Refused("UnrecognizedClientException", _UNKNOWN)
+    if token is None and signer.session_token_hash is None:
         return
-    if not hmac.compare_digest(hashlib.sha256(token or b"").digest(), signer.session_token_hash):
+    hashed = hashlib.sha256(token or b"").digest()
+    if not hmac.compare_digest(hashed, signer.session_token_hash or b""):
         raise Refused("UnrecognizedClientException", _UNKNOWN)
     if signer.expires is not None and signer.expires <= now:
         raise Refused("ExpiredTokenException", "The security token included in the request is expired")
 
 
-def _signature(kept: _Kept, request: Signed, headers: dict[bytes, bytes], names: list[bytes], stamp: bytes) -> bytes:
+def _signature(
+    kept: _Kept, request: Signed, headers: dict[bytes, bytes], names: list[bytes], stamp: bytes
+) -> bytes | None:
+    """Compute the signature that a good request has; None: it says of its own body what is not so."""
     body_hash = hashlib.sha256(request.body).hexdigest().encode()
     if b"x-amz-content-sha256" in names and headers[b"x-amz-content-sha256"] != body_hash:
-        raise Refused("InvalidSignatureException", _DIFFERS)
+        return None
     canonical = b"\n".join(
         (
             request.method,

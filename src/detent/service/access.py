@@ -5,44 +5,75 @@ import hmac
 import secrets as randomness
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 
+from detent.crypto.keyset import Keyset
 from detent.model.errors import BadState, LimitExceeded
 from detent.model.identity import root_arn
 from detent.model.policy import Principal, StepGrant
 from detent.model.ports import SessionCredentials
 from detent.model.secret import Secret, VersionId
-from detent.model.value import SecretValue
+from detent.model.value import SealedValue, SecretValue
 from detent.service.env import Env
 from detent.service.lookup import meant_by
 from detent.service.rotations import admin_named_by
-from detent.store.protocol import AccessKey
+from detent.store.protocol import AccessKey, KeyUse
 
 _LASTING, _TEMPORARY = "AKIA", "ASIA"
 _MOST_HELD = 2  # AWS: one is in use while its successor is handed out
+_DECOY = "-" * 20  # as long as an id, and no id: those have no hyphens
+_NOTED_EVERY = timedelta(hours=1)  # a key's use is committed at most so often
 _ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """What the HTTP layer may know of an access key: whose it is, and a key derived for one day, region and service."""
+    """What the HTTP layer may know of an access key: whose it is, and a key derived for one day, region and service.
 
-    principal: Principal
+    `principal` None: nobody's, a decoy that takes as long to refuse.
+    """
+
+    principal: Principal | None
     signing_key: bytes
     expires: datetime | None
     session_token_hash: bytes | None
+    note_from: datetime | None = None  # from then on a use is to be noted; None: no use ever is
 
 
-def signer(env: Env, access_key_id: str, date: str, region: str, service: str) -> Signer | None:
-    """Derive SigV4's signing key for a scope; `date` is YYYYMMDD. None: no such access key, or an inactive one."""
+def signer(env: Env, access_key_id: str, date: str, region: str, service: str) -> Signer:
+    """Derive SigV4's signing key for a scope; `date` is YYYYMMDD. For an id that no active key has it is a decoy's."""
     found = env.tx.access_keys.find(access_key_id)
-    if found is None or not found.active:
-        return None
-    secret = env.server.keyset.open(found.sealed, _context(access_key_id)).reveal()
+    known = found if found is not None and found.active else None
+    sealed, sealed_for = (_decoy(env.server.keyset), _DECOY) if known is None else (known.sealed, access_key_id)
+    secret = env.server.keyset.open(sealed, _context(sealed_for)).reveal()
     key = f"AWS4{secret!s}".encode()
     for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), hashlib.sha256)
-    return Signer(found.principal, key, found.expires, found.session_token_hash)
+    if known is None:
+        return Signer(None, key, None, None)
+    return Signer(known.principal, key, known.expires, known.session_token_hash, _note_from(known))
+
+
+@lru_cache(maxsize=1)
+def _decoy(keyset: Keyset) -> SealedValue:
+    """Seal a secret like those of access keys, which is made once per process and which nobody knows."""
+    return keyset.seal(_new_secret(), _context(_DECOY))
+
+
+def _note_from(key: AccessKey) -> datetime | None:
+    """Say from when on a use of a key is to be noted: temporary ones are not worth a commit."""
+    if key.expires is not None:
+        return None
+    return key.created if key.used is None else key.used.moment + _NOTED_EVERY
+
+
+def note_use(env: Env, caller: Principal, service: str) -> None:
+    """Keep when, and for which service and region, the caller's key was used, unless that was done within the hour."""
+    key = env.tx.access_keys.find(caller.access_key_id)
+    since = None if key is None else _note_from(key)
+    if since is not None and since <= env.now:
+        env.tx.access_keys.note_use(caller.access_key_id, KeyUse(env.now, service, env.region))
 
 
 def holder(env: Env, access_key_id: str) -> Principal | None:
@@ -63,7 +94,7 @@ def create_lasting_key(env: Env, holder: Principal, held: Collection[AccessKey])
     if len(held) >= _MOST_HELD:
         raise LimitExceeded(f"{holder.arn} has {_MOST_HELD} access keys, as many as it can have: delete one first.")
     principal = replace(holder, access_key_id=_new_id(_LASTING))
-    secret = SecretValue(randomness.token_urlsafe(30))
+    secret = _new_secret()
     sealed = env.server.keyset.seal(secret, _context(principal.access_key_id))
     env.tx.access_keys.add(AccessKey(principal, sealed, env.now))
     return principal.access_key_id, secret
@@ -80,7 +111,7 @@ def issue_session(env: Env, secret: Secret, token: VersionId, expires: datetime)
     arn = f"arn:aws:sts::{secret.account}:assumed-role/detent-rotation/{function}"
     grant = StepGrant(secret.arn, token, _linked_admin(env, secret))
     principal = Principal(secret.account, arn, _new_id(_TEMPORARY), grant)
-    access, session = (SecretValue(randomness.token_urlsafe(30)) for _ in range(2))
+    access, session = (_new_secret() for _ in range(2))
     rotation = SecretValue(randomness.token_hex(20))  # its pattern admits letters, digits and hyphens only (B.2)
     env.tx.access_keys.drop_sessions(secret.arn, env.now)
     sealed = env.server.keyset.seal(access, _context(principal.access_key_id))
@@ -95,6 +126,10 @@ def _linked_admin(env: Env, secret: Secret) -> str | None:
         return None
     admin = meant_by(env, secret.account, named)
     return link.arn if admin is not None and admin.arn == link.arn else None
+
+
+def _new_secret() -> SecretValue:
+    return SecretValue(randomness.token_urlsafe(30))
 
 
 def unique_id(prefix: str, length: int) -> str:

@@ -188,6 +188,13 @@ def keyset_params(keyset: CustomerKeyset) -> Params:
     }
 
 
+# A row like those of users' keys, to be read in the place of one that is not there.
+NO_ACCESS_KEY: Row = (
+    *("", "", "", None, None, None, "", b"", 0, None, None, None, 1, None, None, None, None),
+    *(0, IdentityKind.USER.value, "", "", None),
+)
+
+
 def access_key(row: Row) -> AccessKey:
     """Read a row of the columns in `queries._ACCESS_KEY`."""
     account, arn, key_id, secret, token, admin, keyset_id, ciphertext, created, expires, *hashes = row[:12]
