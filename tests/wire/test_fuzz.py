@@ -112,6 +112,7 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "MaxSessionSeconds": mostly([3600, 43200], 3599, 43201),
     "TrustPolicy": DOCUMENTS.map(json.dumps) | ANY.map(json.dumps) | st.text(),
     "PolicyDocument": DOCUMENTS.map(json.dumps) | ANY.map(json.dumps) | st.text(),
+    "State": mostly(["active", "inactive"], "Active"),
     "AccessKeyId": mostly(["A" * 20], "a" * 20, "A"),
     "PolicyName": mostly(["default"], "other", "bad name", ""),
     "ResourcePolicy": DOCUMENTS.map(json.dumps) | ANY.map(json.dumps) | st.text(),

@@ -323,6 +323,31 @@ def test_accounts_never_see_each_others_roles_and_policies(accounts: Any) -> Non
             assert f"::{account}:" in one["ARN"]
 
 
+def test_permission_is_asked_on_what_is_named(accounts: Any) -> None:
+    root, _ = accounts
+    root.call("CreateUser", UserName="alice")
+    alice = root.with_key(root.call("CreateAccessKey", UserName="alice"))
+    (of_root,) = root.call("ListAccessKeys")["AccessKeys"]
+    role, policy = {"RoleName": "r"}, {"PolicyName": "p"}
+    for operation, members, resource in (
+        ("CreateRole", {**role, "TrustPolicy": trust()}, "role/r"),
+        *((operation, role, "role/r") for operation in ("UpdateRole", "DescribeRole", "DeleteRole", "RevokeSessions")),
+        ("RevokeSessions", {"UserName": "alice"}, "user/alice"),
+        ("CreatePolicy", {**policy, "PolicyDocument": DOCUMENT}, "policy/p"),
+        ("UpdatePolicy", {**policy, "PolicyDocument": DOCUMENT}, "policy/p"),
+        *((operation, policy, "policy/p") for operation in ("DescribePolicy", "DeletePolicy")),
+        *((operation, {**policy, **role}, "role/r") for operation in ("AttachPolicy", "DetachPolicy")),
+        ("AttachPolicy", {**policy, "UserName": "alice"}, "user/alice"),
+        ("DeleteAccessKey", {"AccessKeyId": of_root["AccessKeyId"]}, "root"),
+        ("UpdateAccessKey", {"AccessKeyId": alice.client.access_key, "State": "active"}, "user/alice"),
+        *((operation, {}, None) for operation in ("ListRoles", "ListPolicies")),
+    ):
+        code, message = alice.refusal(operation, **members)
+        on = "*" if resource is None else f"arn:aws:iam::{ACCOUNT}:{resource}"
+        assert code == "AccessDeniedException", operation
+        assert f" is not authorized to perform: detent:{operation} on resource: {on} " in message
+
+
 @pytest.mark.parametrize("kind", list(IdentityKind))
 def test_revoked_sessions_sign_nothing_from_then_on_and_lasting_keys_go_on(
     accounts: Any, house: Premises, canary: Canary, kind: IdentityKind
