@@ -73,6 +73,7 @@ REVEAL_PLACES = {
     "rotation.runner": "puts the rotation token, which is no secret value, into the function's event",
     "main.folder": "gives the root access key out, into its credentials file",
     "service.access": "an access key's secret becomes signing keys; a session token is hashed",
+    "service.admin_secrets": "writes which admin secret a value names into it",
     "service.paging": "page tokens are sealed, but no secret values",
     "service.rotations": "reads which admin secret the current value names",
     "service.scrubbing": "takes values out of texts",

@@ -1,6 +1,7 @@
 import pytest
 
-from detent.model.policy import Ask, Principal, StepGrant, may
+from detent.model.judgement import judge
+from detent.model.policy import Ask, Principal, StepGrant
 from detent.model.secret import CURRENT, PENDING, PREVIOUS, StagingLabel, VersionId
 
 ACCOUNT, SECRET, ADMIN, OTHER = "0" * 12, "arn:secret", "arn:admin", "arn:other"
@@ -11,8 +12,16 @@ UNLINKED = Principal(ACCOUNT, "arn:aws:sts::0:assumed-role/x/f", "ASIA", StepGra
 STRANGER = Principal(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/eve", "AKIB")
 
 
+def may(principal: Principal, asked: Ask) -> bool:
+    return judge(principal, asked).allowed
+
+
 def ask(operation: str, resource: str, version: VersionId | None = None, label: StagingLabel | None = None) -> Ask:
     return Ask(f"secretsmanager:{operation}", resource, ACCOUNT, version, label)
+
+
+def named(asked: Ask) -> str:
+    return " ".join(str(part) for part in asked[:5])
 
 
 ALLOWED = [
@@ -46,22 +55,22 @@ DENIED = [
 ]
 
 
-@pytest.mark.parametrize("asked", ALLOWED, ids=str)
+@pytest.mark.parametrize("asked", ALLOWED, ids=named)
 def test_a_step_may_do_what_its_rotation_needs(asked: Ask) -> None:
     assert may(STEP, asked)
 
 
-@pytest.mark.parametrize("asked", DENIED, ids=str)
+@pytest.mark.parametrize("asked", DENIED, ids=named)
 def test_a_step_may_do_nothing_else(asked: Ask) -> None:
     assert not may(STEP, asked)
 
 
-@pytest.mark.parametrize("asked", [asked for asked in ALLOWED if asked.resource == ADMIN], ids=str)
+@pytest.mark.parametrize("asked", [asked for asked in ALLOWED if asked.resource == ADMIN], ids=named)
 def test_an_admin_secret_that_is_not_linked_is_out_of_reach(asked: Ask) -> None:
     assert not may(UNLINKED, asked)
 
 
-@pytest.mark.parametrize("asked", ALLOWED + DENIED, ids=str)
+@pytest.mark.parametrize("asked", ALLOWED + DENIED, ids=named)
 def test_root_may_do_everything_in_its_account_and_a_stranger_nothing(asked: Ask) -> None:
     assert may(ROOT, asked)
     assert not may(STRANGER, asked)

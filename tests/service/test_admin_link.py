@@ -57,7 +57,7 @@ def test_rotation_is_refused_when_the_caller_may_not_read_the_admin_secret(house
         )
     assert str(caught.value) == (
         f"User: {ROOT.arn} is not authorized to perform: secretsmanager:GetSecretValue on resource: {theirs.arn}"
-        " because no identity-based policy allows the secretsmanager:GetSecretValue action"
+        " because no resource-based policy allows the secretsmanager:GetSecretValue action"
     )
     assert ask(house, secrets.describe_secret, ROOT, secret_id="s").secret.rotation is None
 

@@ -82,7 +82,7 @@ def test_it_may_stand_in_the_query_string(raw: RawClient) -> None:
     path = f"/?{BODY.decode()}"
     headers = raw.signed(None, b"", method="GET", path=path)
     assert raw.send(headers, b"", method="GET", path=path).status == 200
-    other = "/?Action=AssumeRole&Version=2011-06-15"  # a GET's body says nothing
+    other = "/?Action=AssumeRoleWithSAML&Version=2011-06-15"  # a GET's body says nothing
     told = raw.send(raw.signed(None, BODY, method="GET", path=other), BODY, method="GET", path=other)
     assert error(told)[:2] == (400, "InvalidAction")
 
@@ -132,12 +132,12 @@ def test_a_date_too_far_off_is_refused(raw: RawClient) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"Action=AssumeRole&Version=2011-06-15",
+        b"Action=AssumeRoleWithSAML&Version=2011-06-15",
         b"Action=GetCallerIdentity",
         b"Action=GetCallerIdentity&Version=2020-01-01",
         b"",
         BODY + b"&Action=GetCallerIdentity",
-        b"Action=AssumeRole&" + BODY,
+        b"Action=AssumeRoleWithSAML&" + BODY,
         BODY + b"&Version=2011-06-15",
         b"Version=2011-06-15&" + b"a=b&" * 200,
         "Action=GetCallerIdentity&Version=2011-06-15&x=\u00e4".encode(),
@@ -156,7 +156,7 @@ def test_it_is_no_target_of_the_json_protocol(detent: RunningDetent) -> None:
 
 def test_each_call_is_in_the_audit_trail(detent: RunningDetent, raw: RawClient) -> None:
     told = asked(raw)
-    refused = asked(raw, b"Action=AssumeRole&Version=2011-06-15")
+    refused = asked(raw, b"Action=AssumeRoleWithSAML&Version=2011-06-15")
     lines = [json.loads(line) for line in (detent.data / "audit.log").read_bytes().splitlines()]
     for answer, name in ((told, "GetCallerIdentity"), (refused, "")):
         (record,) = [one for one in lines if one["requestID"] == answer.headers["x-amzn-requestid"]]
@@ -224,7 +224,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Premises]:
         yield found
 
 
-WORDS = st.sampled_from(["GetCallerIdentity", "2011-06-15", "AssumeRole", "<&>\x00", "\ud7ff"]) | st.text(max_size=5)
+WORDS = st.sampled_from(["GetCallerIdentity", "2011-06-15", "AssumeRoleWithSAML", "<&>\x00", "\ud7ff"]) | st.text(
+    max_size=5
+)
 FIELDS = st.lists(st.tuples(st.sampled_from(["Action", "Version", "x"]), WORDS), max_size=4)
 BODIES = st.binary(max_size=50) | FIELDS.map(
     lambda pairs: "&".join(f"{key}={quote(value, errors='replace')}" for key, value in pairs).encode()

@@ -12,7 +12,7 @@ from typing import Any
 
 from detent import __version__
 from detent.api import sts
-from detent.api.calls import NOBODY, Answer, Call, Origin, Origins, Refusal, broken, decode, perform, refuse
+from detent.api.calls import NOBODY, Answer, Call, Origins, Refusal, broken, decode, perform, refuse
 from detent.api.errors import Refused
 from detent.api.operations import DETENT, OPERATIONS, SECRETS_MANAGER, STS, UNKNOWN, UNKNOWN_QUERY, Operation, Runs
 from detent.api.rates import Rates
@@ -23,7 +23,7 @@ from detent.api.turn import Turn
 from detent.model.errors import ReadOnlyTransaction
 from detent.model.ports import Transactions
 from detent.service import access
-from detent.service.env import Env, Server
+from detent.service.env import Env, Origin, Server
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -95,7 +95,8 @@ class App:
                         call = Call(call.origin, call.operation, call.principal, call.region, asked)
                         unnoted = verified.note_from is not None and verified.note_from <= env.now
                         if call.operation.runs_for(call.request) is Runs.ON_LOOP and not unnoted:
-                            return perform(self._at_once, call, Env(tx, env.now, self._at_once, call.region))
+                            env = Env(tx, env.now, self._at_once, call.region, call.origin)
+                            return perform(self._at_once, call, env)
                     break
                 except ReadOnlyTransaction:
                     continue
@@ -112,7 +113,7 @@ class App:
     def _origin(self, scope: Scope, headers: dict[bytes, bytes]) -> Origin:
         client = scope.get("client")
         agent = headers.get(b"user-agent", b"").decode("latin-1")[:_LONGEST_AGENT]
-        return self._origins.new(client[0] if client else "", agent)
+        return self._origins.new(client[0] if client else "", agent, over_tls=scope.get("scheme") == "https")
 
     def _verified(self, request: Signed, operation: Operation, env: Env) -> Verified:
         service = operation.service
@@ -134,7 +135,7 @@ class App:
             return self._in(self._server, call, tx)
 
     def _in(self, server: Server, call: Call, tx: Any) -> Answer:  # noqa: ANN401 - the store's transaction
-        return perform(server, call, server.env(tx, call.region))
+        return perform(server, call, server.env(tx, call.region, call.origin))
 
 
 def _spend(rates: Rates, call: Call) -> None:
@@ -151,8 +152,9 @@ def _request(scope: Scope, call: Call, body: bytes, value_bytes: int) -> Request
     """Find out what is asked, once it is known who asks: the reference's order of checks (B.0)."""
     if not call.operation.name or scope["path"] != "/":
         raise Refused("UnknownOperationException")
-    if call.operation.service == STS:  # its one operation has no members
-        return Request()
+    if call.operation.service == STS:
+        body = sts.members(scope["method"], body, scope["query_string"])
+        return decode(call.operation, body, value_bytes)
     if scope["method"] != "POST":
         raise Refused("UnknownOperationException")
     return decode(call.operation, body, value_bytes)

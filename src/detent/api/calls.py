@@ -18,21 +18,12 @@ from detent.api.validation import explain
 from detent.model.errors import DetentError, ReadOnlyTransaction
 from detent.model.policy import Principal
 from detent.model.ports import AuditedCall, AuditedPart
-from detent.service.env import Env, Server
+from detent.service.env import Env, Origin, Server
 
 NOBODY = Principal("", "", "")  # who has not been told yet; may do nothing
 _UNREAD = Request()
 _UNSHOWN = frozenset(map(wire_name, SENSITIVE))
 _encode = msgspec.json.encode
-
-
-class Origin(NamedTuple):
-    """Where a call came from, and the ids it is known by."""
-
-    request_id: str
-    event_id: str
-    peer: str
-    user_agent: str
 
 
 class Call(NamedTuple):
@@ -75,10 +66,10 @@ class Origins:
         self._request, self._event = (str(uuid4())[:24] for _ in range(2))
         self._count = itertools.count()
 
-    def new(self, peer: str, user_agent: str) -> Origin:
+    def new(self, peer: str, user_agent: str, *, over_tls: bool = False) -> Origin:
         """Note where a call came from, under new ids."""
         number = f"{next(self._count):012x}"
-        return Origin(self._request + number, self._event + number, peer, user_agent)
+        return Origin(self._request + number, self._event + number, peer, user_agent, over_tls)
 
 
 def decode(operation: Operation, body: bytes, value_bytes: int) -> Request:

@@ -76,7 +76,7 @@ class LocalClient:
         return self._store.write(lambda tx: self._perform(call, body, tx))
 
     def _perform(self, call: Call, body: bytes, tx: Any) -> Answer:  # noqa: ANN401 - the store's transaction
-        env = self._server.env(tx, self._region)
+        env = self._server.env(tx, self._region, call.origin)
         try:
             call = call._replace(principal=self._holder(env))
             call = call._replace(request=decode(call.operation, body, self._server.limits.value_bytes))

@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from detent.api import identity_replies, identity_shapes, replies, shapes
+from detent.api import identity_replies, identity_shapes, replies, shapes, sts_replies, sts_shapes
 from detent.api.rates import GROUPS, Group
 from detent.model.ports import AuditedPart
 from detent.service import (
     access_keys,
+    assuming,
     batches,
     cross_account,
     history,
@@ -35,6 +36,7 @@ _PLAIN: Mapping[str, Callable[[Any], Any]] = {
     "add_replica_regions": lambda given: [(one.region, one.kms_key_id) for one in given],
     "external_secret_rotation_metadata": lambda given: [(one.key, one.value) for one in given],
     "filters": lambda given: [(one.key, one.values) for one in given],
+    "policy_arns": lambda given: [one.arn for one in given if one.arn is not None],
     "rotation_rules": lambda given: {k: v for k, v in msgspec.structs.asdict(given).items() if v is not None},
     "tags": lambda given: {tag.key: tag.value or "" for tag in given},
 }
@@ -260,7 +262,18 @@ _ROWS = (
         replies.policy_validation,
         Runs.ON_THREAD,
     ),
-    Operation(STS, "GetCallerIdentity", shapes.Request, identity.get_caller_identity, replies.identity, Runs.ON_LOOP),
+    Operation(
+        STS, "GetCallerIdentity", shapes.Request, identity.get_caller_identity, sts_replies.identity, Runs.ON_LOOP
+    ),
+    Operation(STS, "AssumeRole", sts_shapes.AssumeRole, assuming.assume_role, sts_replies.assumed, Runs.ON_WRITER),
+    Operation(
+        STS,
+        "GetSessionToken",
+        sts_shapes.GetSessionToken,
+        assuming.get_session_token,
+        sts_replies.session_token,
+        Runs.ON_WRITER,
+    ),
     Operation(DETENT, "CreateKey", shapes.CreateKey, keys.create_key, replies.key, Runs.ON_WRITER),
     Operation(DETENT, "DisableKey", shapes.KeyNamed, keys.disable_key, replies.key, Runs.ON_WRITER),
     Operation(DETENT, "EnableKey", shapes.KeyNamed, keys.enable_key, replies.key, Runs.ON_WRITER),

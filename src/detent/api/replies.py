@@ -15,7 +15,6 @@ from detent.model.value import SecretValue
 from detent.service.batches import Tried
 from detent.service.cross_account import Linked
 from detent.service.history import SecretRotation
-from detent.service.identity import Identity
 from detent.service.paging import Paged
 from detent.service.policies import NamedPolicy
 from detent.service.replication import cross_account, regional
@@ -270,11 +269,6 @@ def policy_validation(failures: list[Failure]) -> shapes.PolicyValidationReply:
         shapes.PolicyFailureReply(check_name=failure.check, error_message=str(failure.error)) for failure in failures
     ]
     return shapes.PolicyValidationReply(policy_validation_passed=not told, validation_errors=told)
-
-
-def identity(found: Identity) -> shapes.IdentityReply:
-    """Answer GetCallerIdentity."""
-    return shapes.IdentityReply(arn=found.arn, user_id=found.user_id, account=found.account)
 
 
 def key(keyset: CustomerKeyset) -> shapes.KeyReply:

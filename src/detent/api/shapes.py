@@ -407,14 +407,6 @@ class ListKeysReply(Reply):
     keys: list[KeyReply]
 
 
-class IdentityReply(Reply):
-    """STS's GetCallerIdentity, before it is told in XML."""
-
-    arn: str
-    user_id: str
-    account: str
-
-
 class NamedReply(Reply):
     """The secret, and the version a call made."""
 

@@ -172,11 +172,13 @@ def _time_of(second: int) -> str:
 def _identity(principal: Principal | None, account: str) -> Mapping[str, Any]:
     if principal is None:
         return {"type": "Unknown", "accountId": account}
-    root = principal.is_root
-    return {
-        "type": "Root" if root else "AssumedRole",
-        "principalId": principal.account if root else principal.access_key_id,
+    is_session = principal.role is not None or principal.grant is not None
+    kind = "Root" if principal.is_root else "AssumedRole" if is_session else "IAMUser"
+    identity = {
+        "type": kind,
+        "principalId": principal.account if kind == "Root" else principal.id or principal.access_key_id,
         "arn": principal.arn,
         "accountId": principal.account,
         "accessKeyId": principal.access_key_id,
     }
+    return identity if principal.user is None else {**identity, "userName": principal.user}

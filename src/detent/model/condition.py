@@ -7,6 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from ipaddress import ip_network
 
+from detent.model.comparing import compare, is_negated
+from detent.model.pattern import folded
+from detent.model.policy import Context
+
 
 class Operator(StrEnum):
     """How a key's value is compared; the values are the grammar's words."""
@@ -62,6 +66,30 @@ class Condition:
     values: tuple[str, ...]
     quantifier: Quantifier | None = None
     if_exists: bool = False  # also true when the key is absent
+
+    def holds(self, context: Context, *, variables: bool) -> bool:
+        """Whether it is true of a request. AWS: a negated operator holds for an absent key (IAM guide, conditions)."""
+        found = context(folded(self.key))
+        if self.operator is Operator.NULL:
+            return folded(str(not found)) in map(folded, self.values)
+        if not found:
+            return self.quantifier is Quantifier.ALL or self.if_exists or self._holds_for_absent
+        if self.quantifier is Quantifier.ALL:
+            return all(self._admits(value, context, variables) for value in found)
+        if self.quantifier is Quantifier.ANY:
+            return any(self._admits(value, context, variables) for value in found)
+        # Without a quantifier, of several values any may do, and of a negated operator all must: a Choice.
+        each = (self._admits(value, context, variables) for value in found)
+        return all(each) if is_negated(self.operator) else any(each)
+
+    @property
+    def _holds_for_absent(self) -> bool:
+        return self.quantifier is None and is_negated(self.operator)
+
+    def _admits(self, value: str, context: Context, variables: bool) -> bool:
+        """Whether one value of the key compares well."""
+        good = any(compare(self.operator, value, wanted, context, variables=variables) for wanted in self.values)
+        return good != is_negated(self.operator)
 
 
 def _is_number(text: str) -> bool:

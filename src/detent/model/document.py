@@ -6,16 +6,17 @@ Of each pair (`principals` and `not_principals`, …) exactly one has entries.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from detent.model.condition import Condition
-from detent.model.policy import Principal
+from detent.model.pattern import Matcher, fits, folded, matcher, matches, may_mean
+from detent.model.policy import Context, Principal
 
 ANYTHING = "*"
+WITH_VARIABLES = "2012-10-17"  # the version of the grammar from which on there are policy variables
 _ACCOUNT = re.compile(r"(?P<number>\d{12})|arn:aws:iam::(?P<root>\d{12}):root", re.ASCII)
-_VARIABLE = re.compile(r"\$\{[^}]*\}")
 
 
 class Effect(StrEnum):
@@ -55,7 +56,7 @@ class NamedPrincipal:
         """Whether the caller is this principal, or belongs to it."""
         if self.kind is not PrincipalKind.AWS:
             return False
-        return self.is_anyone or self.account == caller.account or self.name == caller.arn
+        return self.is_anyone or self.account == caller.account or self.name in (caller.arn, caller.role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +82,41 @@ class Statement:
     def _excepts(self, caller: Principal) -> bool:
         """AWS: NotPrincipal leaves a user out only when the user and the account are listed (IAM guide, NotPrincipal).
 
-        For an account's root the two are the same.
+        For an account's root the two are the same; of a role's session the role and the session must be listed too.
         """
-        names = self.not_principals
-        if any(named.is_anyone for named in names):
+        if any(named.is_anyone for named in self.not_principals):
             return True
-        listed = any(named.account == caller.account for named in names)
-        return listed and (caller.is_root or any(named.name == caller.arn for named in names))
+        names = {named.name for named in self.not_principals if named.kind is PrincipalKind.AWS}
+        listed = any(named.account == caller.account for named in self.not_principals)
+        return listed and (caller.is_root or {caller.arn, caller.role or caller.arn} <= names)
 
     def covers(self, action: str) -> bool:
         """Whether the statement is about an action, `service:Operation`; case does not matter."""
-        patterns = self.actions or self.not_actions
-        found = any(matches(pattern.lower(), action.lower()) for pattern in patterns)
+        found = any(fit(folded(action)) for fit in _actions(self.actions or self.not_actions))
         return found if self.actions else not found
 
-    def reaches(self, arn: str) -> bool:
+    def may_reach(self, arn: str) -> bool:
         """Whether the statement can be about a resource."""
         if self.resources:
             return any(may_mean(pattern, arn) for pattern in self.resources)
         return not any(matches(pattern, arn) for pattern in self.not_resources)
+
+    def reaches(self, resource: str, context: Context, *, variables: bool) -> bool:
+        """Whether the statement is about a resource; one that names none, as in a role's trust, is about its own.
+
+        AWS: a pattern with a variable that the request lacks fits nothing (IAM guide, policy variables). In NotResource
+        that would let an Allow reach more, so there it reaches nothing: a Choice.
+        """
+        if self.not_resources:
+            found = [fits(pattern, resource, context, variables=variables) for pattern in self.not_resources]
+            return not any(found) and (self.effect is Effect.DENY or None not in found)
+        patterns = self.resources
+        return not patterns or any(fits(pattern, resource, context, variables=variables) for pattern in patterns)
+
+
+@lru_cache(maxsize=4096)
+def _actions(patterns: tuple[str, ...]) -> tuple[Matcher, ...]:
+    return tuple(matcher(folded(pattern)) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,25 +127,7 @@ class Document:
     statements: tuple[Statement, ...]
     id: str | None = None
 
-
-def may_mean(resource: str, arn: str) -> bool:
-    """Whether a resource's pattern can fit this ARN; a policy variable in it may become anything."""
-    return matches(_VARIABLE.sub("*", resource), arn)
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Whether the whole text fits a pattern in which `*` stands for any characters and `?` for any one.
-
-    Each piece is matched once, where it first fits: callers write patterns, and none may take long.
-    """
-    first, *rest = (_literal(piece) for piece in re.sub(r"\*+", "*", pattern).split("*"))
-    if not rest:
-        return re.fullmatch(first, text, re.DOTALL) is not None
-    if len(pattern.replace("*", "")) > len(text):
-        return False
-    middle = "".join(f"(?>.*?{piece})" for piece in rest[:-1])
-    return re.fullmatch(f"{first}{middle}.*{rest[-1]}", text, re.DOTALL) is not None
-
-
-def _literal(piece: Iterable[str]) -> str:
-    return "".join("." if character == "?" else re.escape(character) for character in piece)
+    @property
+    def has_variables(self) -> bool:
+        """Whether `${…}` is a policy variable in it."""
+        return self.version == WITH_VARIABLES

@@ -1,10 +1,6 @@
-"""Who calls, and what they may do.
+"""Who calls, what they ask for, and what a rotation step's session may do (the architecture's section 7)."""
 
-In this form of the rules an account's root may do everything in its account, a rotation step's session what the
-architecture's section 7 lists, and nobody else anything.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -54,30 +50,33 @@ class Principal:
         return self.grant is None and self.arn.endswith(":root")
 
 
+Context = Callable[[str], tuple[str, ...] | None]  # a condition key in lower case -> its values; None: there is none
+
+
+def _no_keys(_: str) -> None:
+    """Give nothing: a request without any condition key."""
+
+
+NO_CONTEXT: Context = _no_keys
+
+
 class Ask(NamedTuple):
     """One request for permission. `version` is the version a write would make, label or unlabel."""
 
     action: str  # service:Operation
     resource: str  # an ARN, or `*`
-    account: str
+    account: str  # whose resource it is
     version: VersionId | None = None
     label: StagingLabel | None = None
+    context: Context = NO_CONTEXT
 
 
 _READS = frozenset({"DescribeSecret", "GetSecretValue", "ListSecretVersionIds"})
 _ADMIN_READS = frozenset({"DescribeSecret", "GetSecretValue"})
 
 
-def may(principal: Principal, ask: Ask) -> bool:
-    """Decide. Another account's resources are never reached in this form of the rules."""
-    if principal.account != ask.account:
-        return False
-    if principal.grant is None:
-        return principal.is_root
-    return _step_may(principal.grant, ask)
-
-
-def _step_may(grant: StepGrant, ask: Ask) -> bool:
+def step_may(grant: StepGrant, ask: Ask) -> bool:
+    """Whether a step's session may, by its grant alone."""
     service, _, operation = ask.action.partition(":")
     if service != "secretsmanager":
         return False

@@ -52,5 +52,5 @@ def locks_out(statement: Statement, caller: Principal, arn: str | None) -> bool:
         and not statement.conditions
         and statement.concerns(caller)
         and any(statement.covers(action) for action in _MANAGING)
-        and (arn is None or statement.reaches(arn))
+        and (arn is None or statement.may_reach(arn))
     )

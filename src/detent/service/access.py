@@ -100,6 +100,16 @@ def create_lasting_key(env: Env, holder: Principal, held: Collection[AccessKey])
     return principal.access_key_id, secret
 
 
+def create_temporary_key(env: Env, holder: Principal, expires: datetime) -> tuple[Principal, SecretValue, SecretValue]:
+    """Make a session's key; gives its principal, its secret and its token. What expired long ago is cleared away."""
+    principal = replace(holder, access_key_id=_new_id(_TEMPORARY))
+    secret, token = (_new_secret() for _ in range(2))
+    sealed = env.server.keyset.seal(secret, _context(principal.access_key_id))
+    env.tx.access_keys.drop_expired(env.now)
+    env.tx.access_keys.add(AccessKey(principal, sealed, env.now, expires, _hash(token)))
+    return principal, secret, token
+
+
 def issue_session(env: Env, secret: Secret, token: VersionId, expires: datetime) -> SessionCredentials:
     """Make one rotation step's credentials, and end those of any earlier step of this secret.
 

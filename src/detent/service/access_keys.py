@@ -9,8 +9,8 @@ from detent.model.policy import Ask, Principal
 from detent.model.value import SecretValue
 from detent.service import identities
 from detent.service.access import create_lasting_key
+from detent.service.authorization import allow
 from detent.service.env import Env
-from detent.service.lookup import allow
 from detent.store.protocol import AccessKey
 
 

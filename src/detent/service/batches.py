@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from detent.model.errors import BadPage, BadParameter, DetentError
 from detent.model.policy import Ask, Principal
+from detent.service.authorization import allow
 from detent.service.env import Env
 from detent.service.listing import GivenFilter, filters_of, page_of
-from detent.service.lookup import allow
 from detent.service.paging import Paged
 from detent.service.versions import ReadValue, get_secret_value
 

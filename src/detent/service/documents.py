@@ -1,4 +1,4 @@
-"""Reading a policy document: IAM's grammar, as far as a resource policy of a secret can use it (G.1).
+"""Reading a policy document: IAM's grammar, as far as each kind of document can use it (G.1).
 
 Elements are told apart by their case, and an empty list is refused where one entry is needed: both are Choices.
 """
@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from enum import Enum
+from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
 from detent.model.condition import Condition, Operator, Quantifier
@@ -18,11 +20,27 @@ Members = Mapping[str, Any]
 
 _VERSIONS = ("2008-10-17", "2012-10-17")  # the first holds when none is given
 _DOCUMENT = {"Version", "Id", "Statement"}
-_PAIRED = ("Principal", "Action", "Resource")
-_STATEMENT = {"Sid", "Effect", "Condition", *_PAIRED, *(f"Not{element}" for element in _PAIRED)}
-# Choice: an action of another service is refused, because it can mean nothing here and is likely a slip.
-_ACTION = re.compile(r"\*|secretsmanager:[a-z0-9*?]+", re.ASCII | re.IGNORECASE)
 _SECRET_ARN = "arn:aws:secretsmanager:"
+
+
+class DocumentKind(Enum):
+    """What a document is for: the elements its statements have, and the actions they can be about."""
+
+    # Choice: an action of another service is refused, because it can mean nothing here and is likely a slip.
+    RESOURCE = (("Principal", "Action", "Resource"), r"\*|secretsmanager:[a-z0-9*?]+")
+    IDENTITY = (("Action", "Resource"), r"\*|[a-z0-9-]+:[a-z0-9*?]+")  # a session's too
+    TRUST = (("Principal", "Action"), r"\*|sts:[a-z0-9*?]+")
+
+    def __init__(self, paired: tuple[str, ...], action: str) -> None:
+        """Take the elements of which each statement has one, or its opposite, and the form of an action."""
+        self.paired = paired
+        self.action = re.compile(action, re.ASCII | re.IGNORECASE)
+        self.elements = {"Sid", "Effect", "Condition", *paired, *(f"Not{element}" for element in paired)}
+
+
+_KEPT = 4096  # documents that were read
+
+
 _WILD = re.compile(r"[*?$]")
 _CONDITION_KEY = re.compile(r"[^\s:]+:.+")
 _OPERATOR = re.compile(r"(?:(?P<quantifier>ForAllValues|ForAnyValue):)?(?P<name>\w+?)(?P<if_exists>IfExists)?")
@@ -58,10 +76,16 @@ def _refuse(_: str) -> NoReturn:
     raise MalformedPolicy
 
 
-def parsed(members: Members) -> Document:
+@lru_cache(maxsize=_KEPT)
+def compiled(text: str, kind: DocumentKind) -> Document:
+    """Read a text that was checked when it was kept; the same text again costs nothing. Raises MalformedPolicy."""
+    return parsed(opened(text), kind)
+
+
+def parsed(members: Members, kind: DocumentKind = DocumentKind.RESOURCE) -> Document:
     """Read the whole document. Raises MalformedPolicy."""
     _members(members, _DOCUMENT)
-    statements = tuple(_statement(raw) for raw in _listed(members.get("Statement")))
+    statements = tuple(_statement(raw, kind) for raw in _listed(members.get("Statement")))
     sids = [statement.sid for statement in statements if statement.sid]
     if not statements or len(set(sids)) != len(sids) or members.get("Version", _VERSIONS[0]) not in _VERSIONS:
         raise MalformedPolicy
@@ -73,7 +97,7 @@ def sound_statements(members: Members) -> tuple[Statement, ...]:
     found = []
     for raw in _listed(members.get("Statement")):
         with suppress(MalformedPolicy):
-            found.append(_statement(raw))
+            found.append(_statement(raw, DocumentKind.RESOURCE))
     return tuple(found)
 
 
@@ -101,18 +125,18 @@ def _texts(raw: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
     return tuple(items)
 
 
-def _statement(raw: Any) -> Statement:  # noqa: ANN401 - JSON
-    members = _members(raw, _STATEMENT)
-    if any((element in members) == (f"Not{element}" in members) for element in _PAIRED):
+def _statement(raw: Any, kind: DocumentKind) -> Statement:  # noqa: ANN401 - JSON
+    members = _members(raw, kind.elements)
+    if any((element in members) == (f"Not{element}" in members) for element in kind.paired):
         raise MalformedPolicy
     return Statement(
         _word(Effect, members.get("Effect")),
         _principals(members.get("Principal")),
         _principals(members.get("NotPrincipal")),
-        _actions(members.get("Action")),
-        _actions(members.get("NotAction")),
-        _resources(members.get("Resource")),
-        _resources(members.get("NotResource")),
+        _actions(members.get("Action"), kind),
+        _actions(members.get("NotAction"), kind),
+        _resources(members.get("Resource"), kind),
+        _resources(members.get("NotResource"), kind),
         _conditions(members.get("Condition", {})),
         _text(members.get("Sid")),
     )
@@ -137,18 +161,23 @@ def _principals(raw: Any) -> tuple[NamedPrincipal, ...]:  # noqa: ANN401 - JSON
     return tuple(names)
 
 
-def _actions(raw: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
+def _actions(raw: Any, kind: DocumentKind) -> tuple[str, ...]:  # noqa: ANN401 - JSON
     actions = () if raw is None else _texts(raw)
-    if not all(_ACTION.fullmatch(action) for action in actions):
+    if not all(kind.action.fullmatch(action) for action in actions):
         raise MalformedPolicy
     return actions
 
 
-def _resources(raw: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
+def _resources(raw: Any, kind: DocumentKind) -> tuple[str, ...]:  # noqa: ANN401 - JSON
     resources = () if raw is None else _texts(raw)
-    if not all(resource == ANYTHING or _may_be_a_secret(resource) for resource in resources):
+    is_meant = _may_be_a_secret if kind is DocumentKind.RESOURCE else _may_be_an_arn
+    if not all(resource == ANYTHING or is_meant(resource) for resource in resources):
         raise MalformedPolicy
     return resources
+
+
+def _may_be_an_arn(resource: str) -> bool:
+    return resource.startswith("arn:")
 
 
 def _may_be_a_secret(resource: str) -> bool:

@@ -25,15 +25,29 @@ class Server:
     limits: Limits = Limits()  # noqa: RUF009 - it cannot change
     keysets: dict[str, Keyset] = field(default_factory=dict, repr=False)  # customers', once opened
 
-    def env(self, tx: Tx, region: str) -> "Env":
+    def env(self, tx: Tx, region: str, origin: "Origin | None" = None) -> "Env":
         """Surround one call in a region."""
-        return Env(tx, self.clock.now(), self, region)
+        return Env(tx, self.clock.now(), self, region, origin or NOWHERE)
+
+
+class Origin(NamedTuple):
+    """Where a call came from, and the ids it is known by."""
+
+    request_id: str
+    event_id: str
+    peer: str  # an address, or the name of what called within the server
+    user_agent: str
+    over_tls: bool = False  # as the server itself saw it: no header is believed
+
+
+NOWHERE = Origin("", "", "", "")  # the server itself, in the background
 
 
 class Env(NamedTuple):
-    """One call's surroundings: its transaction, its moment, the server's lasting parts, and its region."""
+    """One call's surroundings: its transaction, its moment, the server's lasting parts, its region and its origin."""
 
     tx: Tx
     now: datetime
     server: Server
     region: str
+    origin: Origin = NOWHERE

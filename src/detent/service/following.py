@@ -12,9 +12,9 @@ from detent.model.replication import Following, PrimaryLink, Replica
 from detent.model.secret import Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
 from detent.service import keysets, sealing
+from detent.service.authorization import DEFAULT
 from detent.service.env import Env, Server
 from detent.service.lookup import with_arn
-from detent.service.policies import DEFAULT
 from detent.store.protocol import Tx
 
 _OBSTACLES = (BadParameter, BadState, CannotOpen, CannotSeal, LimitExceeded, NotPermitted)

@@ -6,8 +6,9 @@ from detent.model.errors import NotFound
 from detent.model.policy import Ask, Principal
 from detent.model.rotation import Attempt, Rotation
 from detent.model.secret import Secret, VersionId
+from detent.service.authorization import allow
 from detent.service.env import Env
-from detent.service.lookup import allow, find
+from detent.service.lookup import find
 from detent.service.paging import Paged, page_start, token_for
 
 _PAGE = 100

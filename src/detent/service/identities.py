@@ -8,8 +8,8 @@ from detent.model.identity import Identity, IdentityKind, identity_arn
 from detent.model.policy import Ask, Principal
 from detent.service import identity_policies
 from detent.service.access import unique_id
+from detent.service.authorization import allow
 from detent.service.env import Env
-from detent.service.lookup import allow
 
 USER = IdentityKind.USER
 _PREFIXES = {IdentityKind.USER: "AIDA", IdentityKind.ROLE: "AROA"}  # AWS's, of unique ids

@@ -22,7 +22,8 @@ class Identity:
 
 def get_caller_identity(env: Env, caller: Principal) -> Identity:  # noqa: ARG001 - every operation is called alike
     """Say who signed: an account's root has its account for a user id, a session its role's and its own name."""
+    if caller.grant is None:
+        return Identity(caller.arn, caller.id or caller.account, caller.account)
     role, _, session = caller.arn.rpartition("/")
     role_id = base64.b32encode(hashlib.sha256(role.encode()).digest())[:_ID_LENGTH].decode()
-    user_id = caller.account if caller.is_root else f"{_ROLE}{role_id}:{session}"
-    return Identity(caller.arn, user_id, caller.account)
+    return Identity(caller.arn, f"{_ROLE}{role_id}:{session}", caller.account)

@@ -1,29 +1,19 @@
 """Detent's own operations on the policies that users and roles can have."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Any
 
-from detent.model.document import ANYTHING, NamedPrincipal, PrincipalKind
+from detent.model.document import Document
 from detent.model.errors import BadState, Exists, MalformedPolicy, NotFound, UnsupportedPrincipal
 from detent.model.identity import Identity, IdentityPolicy, policy_arn
 from detent.model.policy import Ask, Principal
-from detent.service.documents import Members, opened
+from detent.service.authorization import allow
+from detent.service.documents import DocumentKind, opened, parsed
 from detent.service.env import Env
-from detent.service.lookup import allow
 from detent.service.vetting import is_known
 
 _MOST_TOLD = 10  # of those that a policy is attached to
 _LONGEST_TOLD = 200  # characters of a principal that cannot be found
-
-
-class DocumentKind(StrEnum):
-    """What a document is for; the values are the words that its errors have for it."""
-
-    IDENTITY = "identity"
-    TRUST = "trust"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,39 +87,19 @@ def _put(env: Env, policy: IdentityPolicy) -> IdentityPolicy:
     return policy
 
 
-def checked_document(text: str, kind: DocumentKind) -> list[Members]:
-    """Read a document of a kind, and give its statements; all are checked here. Raises MalformedPolicy."""
-    wrong = MalformedPolicy(f"This {kind} policy contains a syntax error.")
+def checked_document(text: str, kind: DocumentKind) -> Document:
+    """Read a document of a kind. Raises MalformedPolicy."""
     try:
-        statements = _listed(opened(text).get("Statement"))
+        return parsed(opened(text), kind)
     except MalformedPolicy:
-        raise wrong from None
-    if not statements or not all(isinstance(statement, dict) for statement in statements):
-        raise wrong
-    return statements
+        raise MalformedPolicy(f"This {kind.name.lower()} policy contains a syntax error.") from None
 
 
 def checked_trust(env: Env, text: str) -> str:
     """Give a trust document back. Raises MalformedPolicy, also when it names somebody who does not exist."""
-    for statement in checked_document(text, DocumentKind.TRUST):
-        for principal in _principals(statement):
+    for statement in checked_document(text, DocumentKind.TRUST).statements:
+        for principal in (*statement.principals, *statement.not_principals):
             if not is_known(env, principal):
                 told = json.dumps(principal.name[:_LONGEST_TOLD])  # in ASCII, whatever it is
                 raise UnsupportedPrincipal(f"This trust policy names a principal that does not exist here: {told}.")
     return text
-
-
-def _principals(statement: Members) -> Iterator[NamedPrincipal]:
-    raw = statement.get("Principal")
-    kinds = {PrincipalKind.AWS.value: ANYTHING} if raw == ANYTHING else raw
-    if not isinstance(kinds, dict) or not kinds:
-        raise MalformedPolicy("Each statement of a trust policy must have a Principal.")
-    for kind, listed in kinds.items():
-        for name in _listed(listed):
-            if kind not in set(PrincipalKind) or type(name) is not str:
-                raise MalformedPolicy("A Principal of a trust policy names AWS principals, each by a text.")
-            yield NamedPrincipal(PrincipalKind(kind), name)
-
-
-def _listed(raw: Any) -> list[Any]:  # noqa: ANN401 - JSON
-    return raw if isinstance(raw, list) else [raw]

@@ -7,8 +7,8 @@ from detent.model.errors import BadParameter, Exists, NotFound
 from detent.model.keyset import AWS_ALIASES, CustomerKeyset
 from detent.model.policy import Ask, Principal
 from detent.service import keysets
+from detent.service.authorization import allow
 from detent.service.env import Env
-from detent.service.lookup import allow
 
 
 def create_key(env: Env, caller: Principal, *, alias: str | None = None) -> CustomerKeyset:

@@ -36,6 +36,15 @@ def _is_anothers(alias: str | None) -> bool:
     return alias is not None and alias.startswith(AWS_ALIASES) and alias != DEFAULT_ALIAS
 
 
+def arn_of(env: Env, account: str, region: str, kms_key_id: str | None) -> str | None:
+    """Give the ARN of the keyset that a KmsKeyId names; None: it names none, the default one, or an unknown one."""
+    try:
+        found = meant_by(env, account, region, kms_key_id)
+    except (BadParameter, NotPermitted):
+        return None
+    return None if found is None else found.arn
+
+
 def is_default(kms_key_id: str | None) -> bool:
     """Whether a KmsKeyId names the default keyset, which is never shown (B.6)."""
     return not kms_key_id or kms_key_id.endswith(f":{DEFAULT_ALIAS}") or kms_key_id == DEFAULT_ALIAS

@@ -7,8 +7,8 @@ from detent.model.errors import BadParameter
 from detent.model.policy import Ask, Principal
 from detent.model.search import Filter, Key, Place, Sort, place
 from detent.model.secret import Secret
+from detent.service.authorization import allow
 from detent.service.env import Env
-from detent.service.lookup import allow
 from detent.service.paging import Paged, page_start, token_for
 from detent.store.protocol import Page
 

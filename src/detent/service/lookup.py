@@ -3,9 +3,11 @@
 import re
 
 from detent.model.arn import secret_parts
-from detent.model.errors import FailedConstraint, MarkedForDeletion, NotPermitted, OnReplica, SecretNotFound
-from detent.model.policy import Ask, Principal, may
+from detent.model.errors import FailedConstraint, MarkedForDeletion, OnReplica, SecretNotFound
+from detent.model.policy import Ask, Principal
 from detent.model.secret import Secret, StagingLabel, VersionId
+from detent.service.authorization import allow, resource_policy
+from detent.service.conditions import NOTHING_SENT, Conditions, Sent
 from detent.service.env import Env
 
 _NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+", re.ASCII)
@@ -37,21 +39,48 @@ def find(
     deleted: bool = False,
     on_replica: bool = False,
     service: str = "secretsmanager",
+    sent: Sent = NOTHING_SENT,
 ) -> Secret:
     """Find the secret and allow the operation, in the reference's order: name, lookup, permission, state (B.0).
 
     `version` and `label` are what a write would touch; `deleted` admits secrets scheduled for deletion,
-    `on_replica` replicas.
+    `on_replica` replicas; `sent` is what the call tells policies' conditions.
     """
     secret = meant_by(env, caller.account, secret_id)
     if secret is None:
+        _hide_others(env, caller, f"{service}:{operation}", secret_id)
         raise SecretNotFound
-    allow(env, caller, Ask(f"{service}:{operation}", secret.arn, secret.account, version, label))
+    permit(env, caller, f"{service}:{operation}", secret, secret_id, version=version, label=label, sent=sent)
     if secret.deletion is not None and not deleted:
         raise MarkedForDeletion
     if secret.primary is not None and not on_replica:
         raise OnReplica
     return secret
+
+
+def permit(
+    env: Env,
+    caller: Principal,
+    action: str,
+    secret: Secret,
+    secret_id: str | None = None,
+    *,
+    version: VersionId | None = None,
+    label: StagingLabel | None = None,
+    sent: Sent = NOTHING_SENT,
+) -> None:
+    """Raise NotPermitted unless the caller may do this to the secret, `secret_id` being how it was asked for."""
+    context = Conditions(env, caller, secret.account, sent, secret=secret)
+    shown = secret_id if secret.account != caller.account else None  # else a refusal would tell the rest of its ARN
+    ask = Ask(action, secret.arn, secret.account, version, label, context)
+    allow(env, caller, ask, resource_policy(env, secret), shown=shown)
+
+
+def _hide_others(env: Env, caller: Principal, action: str, secret_id: str) -> None:
+    """Refuse what is not there in another account as what is not permitted there: nobody learns which it was."""
+    parts = secret_parts(secret_id)
+    if parts is not None and parts.account != caller.account:
+        allow(env, caller, Ask(action, secret_id, parts.account))
 
 
 def meant_by(env: Env, account: str, secret_id: str) -> Secret | None:
@@ -73,12 +102,3 @@ def with_arn(env: Env, arn: str) -> Secret | None:
     parts = secret_parts(arn)
     found = env.tx.secrets.named(parts.account, parts.region, parts.name) if parts is not None and parts.name else None
     return found if found is not None and found.arn == arn else None
-
-
-def allow(env: Env, caller: Principal, ask: Ask) -> None:  # noqa: ARG001 - policies are in the store
-    """Raise NotPermitted, in the reference's words (A.6), unless the caller may."""
-    if not may(caller, ask):
-        raise NotPermitted(
-            f"User: {caller.arn} is not authorized to perform: {ask.action} on resource: {ask.resource}"
-            f" because no identity-based policy allows the {ask.action} action"
-        )

@@ -6,8 +6,8 @@ import string
 from detent.model.errors import BadParameter
 from detent.model.policy import Ask, Principal
 from detent.model.value import SecretValue
+from detent.service.authorization import allow
 from detent.service.env import Env
-from detent.service.lookup import allow
 
 _DEFAULT_LENGTH = 32
 

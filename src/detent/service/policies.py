@@ -1,17 +1,17 @@
-"""Operations on a secret's resource policy (B.16, B.19): kept and checked here, and enforced nowhere yet."""
+"""Operations on a secret's resource policy (B.16, B.19): kept and checked here, and enforced by `authorization`."""
 
 from dataclasses import dataclass
 
 from detent.model.errors import BadParameter, PolicyNotFound
 from detent.model.policy import Ask, Principal
 from detent.model.secret import Secret
+from detent.service.authorization import DEFAULT, allow
 from detent.service.documents import opened
 from detent.service.env import Env
-from detent.service.lookup import allow, find
+from detent.service.lookup import find, permit
 from detent.service.paging import Paged, page_start, token_for
 from detent.service.vetting import Check, Failure, failures
 
-DEFAULT = "default"  # the one name under which callers may keep a policy
 _PAGE = 100
 
 
@@ -34,7 +34,8 @@ def put_resource_policy(
     block_public_policy: bool | None = None,
 ) -> NamedPolicy:
     """Attach a policy, in the place of the one there. Broad access is refused only where that was asked for."""
-    secret = find(env, caller, "PutResourcePolicy", secret_id)
+    sent = {"secretsmanager:blockpublicpolicy": block_public_policy}
+    secret = find(env, caller, "PutResourcePolicy", secret_id, sent=sent)
     name = _changeable(policy_name)
     for failure in failures(env, caller, opened(resource_policy), secret.arn):
         if failure.check is not Check.BROAD_ACCESS or block_public_policy:
@@ -90,7 +91,9 @@ def validate_resource_policy(
     else is wrong is told.
     """
     secret = None if secret_id is None else find(env, caller, "ValidateResourcePolicy", secret_id)
-    for operation in ("ValidateResourcePolicy", "PutResourcePolicy"):  # AWS: it takes both permissions (G.3)
-        resource = "*" if secret is None else secret.arn
-        allow(env, caller, Ask(f"secretsmanager:{operation}", resource, caller.account))
+    if secret is not None:  # AWS: it takes both permissions (G.3)
+        permit(env, caller, "secretsmanager:PutResourcePolicy", secret, secret_id)
+    else:
+        for operation in ("ValidateResourcePolicy", "PutResourcePolicy"):
+            allow(env, caller, Ask(f"secretsmanager:{operation}", "*", caller.account))
     return list(failures(env, caller, opened(resource_policy), None if secret is None else secret.arn))

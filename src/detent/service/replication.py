@@ -26,8 +26,13 @@ def replicate_secret_to_regions(
     force_overwrite_replica_secret: bool | None = None,
 ) -> Secret:
     """Make replicas; a region where that fails is FAILED and the call succeeds. Repeating it tries again."""
-    secret = find(env, caller, "ReplicateSecretToRegions", secret_id)
-    return replicated(env, secret, add_replica_regions, overwrite=bool(force_overwrite_replica_secret))
+    wanted = list(add_replica_regions)
+    sent = {
+        "secretsmanager:addreplicaregions": [region for region, _ in wanted if region is not None],
+        "secretsmanager:forceoverwritereplicasecret": force_overwrite_replica_secret,
+    }
+    secret = find(env, caller, "ReplicateSecretToRegions", secret_id, sent=sent)
+    return replicated(env, secret, wanted, overwrite=bool(force_overwrite_replica_secret))
 
 
 def replicated(env: Env, secret: Secret, wanted: Iterable[WantedRegion], *, overwrite: bool) -> Secret:

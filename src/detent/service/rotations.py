@@ -13,8 +13,9 @@ from detent.model.schedule import RotationRules
 from detent.model.secret import CURRENT, AdminLink, ExternalRotation, RotationSettings, Secret, Version, VersionId
 from detent.model.value import SecretValue
 from detent.service import sealing
+from detent.service.authorization import allow
 from detent.service.env import Env
-from detent.service.lookup import allow, checked_id, find, meant_by
+from detent.service.lookup import checked_id, find, meant_by, permit
 from detent.service.planning import stop_obstructed
 from detent.service.pruning import prune
 from detent.service.values import checked_token, store_version
@@ -38,7 +39,15 @@ def rotate_secret(
     """Turn rotation on and start one, or only test the configuration (D.3, D.5). The steps run after the answer."""
     checked_id(secret_id)
     token = checked_token(client_request_token, missing=BadParameter)
-    secret = find(env, caller, "RotateSecret", secret_id)
+    sent = {
+        "secretsmanager:externalsecretrotationrolearn": external_secret_rotation_role_arn,
+        "secretsmanager:modifyrotationrules": True if rotation_rules else None,
+        "secretsmanager:rotateimmediately": rotate_immediately,
+        "secretsmanager:rotationlambdaarn": rotation_lambda_arn or None,
+    }
+    secret = find(env, caller, "RotateSecret", secret_id, sent=sent)
+    if external_secret_rotation_role_arn is not None:  # AWS: the role is handed on (G.3)
+        allow(env, caller, Ask("iam:PassRole", external_secret_rotation_role_arn, secret.account))
     if env.tx.rotations.of_token(secret.key, token) is not None:
         return WrittenVersion(secret, token)
     external = _external(secret, external_secret_rotation_role_arn, external_secret_rotation_metadata)
@@ -123,10 +132,10 @@ def _admin_link(env: Env, caller: Principal, secret: Secret) -> AdminLink | None
     named = admin_named_by(env, secret)
     if named is None:
         return None
-    admin = meant_by(env, caller.account, named)
+    admin = meant_by(env, secret.account, named)
     if admin is None or admin.deletion is not None:
         raise BadState(f"The admin secret {named}, named by masterarn in the secret's value, does not exist.")
-    allow(env, caller, Ask("secretsmanager:GetSecretValue", admin.arn, admin.account))
+    permit(env, caller, "secretsmanager:GetSecretValue", admin, named)
     return AdminLink(admin.arn)
 
 

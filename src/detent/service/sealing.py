@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from detent.crypto.keyset import version_context
+from detent.model.errors import BadState
+from detent.model.policy import Principal
 from detent.model.secret import CURRENT, PENDING, PREVIOUS, Secret, VersionId
 from detent.model.value import SealedValue, SecretValue
 from detent.service import keysets
@@ -18,6 +20,15 @@ def sealed(env: Env, secret: Secret, version_id: VersionId, value: SecretValue) 
 def opened(env: Env, secret: Secret, version_id: VersionId, sealed: SealedValue) -> SecretValue:
     """Open a version's value. Raises CannotOpen."""
     return keysets.opening(env, sealed.keyset_id).open(sealed, version_context(secret.arn, version_id))
+
+
+def require_shareable(secret: Secret, caller: Principal) -> None:
+    """Raise BadState where another account wants a value under the default keyset, which is nobody else's (B.2)."""
+    if caller.account != secret.account and keysets.is_default(secret.kms_key_id):
+        raise BadState(
+            "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS"
+            " service key."
+        )
 
 
 def resealed(env: Env, secret: Secret, kms_key_id: str | None) -> Secret:

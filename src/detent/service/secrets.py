@@ -5,6 +5,7 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from detent.model.arn import secret_arn
@@ -13,14 +14,16 @@ from detent.model.policy import Ask, Principal
 from detent.model.secret import Secret, SecretKey, VersionId
 from detent.model.value import SecretValue
 from detent.service import keysets
+from detent.service.authorization import allow
+from detent.service.conditions import Conditions, Sent, tag_keys_sent, tags_sent
 from detent.service.cross_account import checked_primary
 from detent.service.env import Env
 from detent.service.erasure import erase, version_events
 from detent.service.following import copy_of
-from detent.service.lookup import allow, checked_id, checked_name, find
+from detent.service.lookup import checked_id, checked_name, find
 from detent.service.planning import stop_obstructed
 from detent.service.replication import WantedRegion, replica_rekeyed, replicated, require_no_replicas
-from detent.service.sealing import resealed
+from detent.service.sealing import require_shareable, resealed
 from detent.service.values import checked_token, is_replay, value_of, write_value
 from detent.service.versions import WrittenVersion
 
@@ -53,7 +56,14 @@ def create_secret(
         excluded = (value, description, add_replica_regions, type)
         primary = checked_primary(env, caller, cross_account_primary_arn, kms_key_id, excluded)
     arn = _new_arn(env, caller, name)
-    allow(env, caller, Ask("secretsmanager:CreateSecret", arn, caller.account))
+    sent = {
+        "secretsmanager:name": name,
+        "secretsmanager:addreplicaregions": _regions(add_replica_regions),
+        "secretsmanager:forceoverwritereplicasecret": force_overwrite_replica_secret,
+        **_described(env, caller.account, description, kms_key_id, type),
+        **tags_sent(tags),
+    }
+    _allow_creation(env, caller, arn, sent, tagged=bool(tags), replicated=bool(add_replica_regions))
     taken = env.tx.secrets.named(caller.account, env.region, name)
     if taken is not None:
         return _made_already(env, taken, token, value)
@@ -77,6 +87,32 @@ def create_secret(
     if add_replica_regions:
         made = replicated(env, made, add_replica_regions, overwrite=bool(force_overwrite_replica_secret))
     return WrittenVersion(made, None if value is None else token)
+
+
+def _allow_creation(env: Env, caller: Principal, arn: str, sent: Sent, *, tagged: bool, replicated: bool) -> None:
+    """AWS: making a secret with tags or replicas takes the permissions for those too (G.3)."""
+    context = Conditions(env, caller, caller.account, sent)
+    for operation, needed in (
+        ("CreateSecret", True),
+        ("TagResource", tagged),
+        ("ReplicateSecretToRegions", replicated),
+    ):
+        if needed:
+            allow(env, caller, Ask(f"secretsmanager:{operation}", arn, caller.account, context=context))
+
+
+def _regions(wanted: list[WantedRegion] | None) -> list[str] | None:
+    return None if wanted is None else [region for region, _ in wanted if region is not None]
+
+
+def _described(env: Env, account: str, description: str | None, kms_key_id: str | None, type: str | None) -> Sent:  # noqa: A002 - AWS's name for the member
+    """Give the condition keys that making and changing a secret have in common."""
+    return {
+        "secretsmanager:description": description,
+        "secretsmanager:kmskeyarn": partial(keysets.arn_of, env, account, env.region, kms_key_id),
+        "secretsmanager:kmskeyid": kms_key_id,
+        "secretsmanager:type": type,
+    }
 
 
 def _made_already(env: Env, taken: Secret, token: VersionId | None, value: SecretValue | None) -> WrittenVersion:
@@ -111,7 +147,10 @@ def update_secret(
     value = value_of(secret_string, secret_binary)
     checked_id(secret_id)
     token = checked_token(client_request_token) if value is not None else None
-    secret = find(env, caller, "UpdateSecret", secret_id, version=token, on_replica=True)
+    sent = _described(env, caller.account, description, kms_key_id, type)
+    secret = find(env, caller, "UpdateSecret", secret_id, version=token, on_replica=True, sent=sent)
+    if value is not None:
+        require_shareable(secret, caller)
     if secret.primary is not None:
         if kms_key_id is None or (value, description, type) != (None, None, None):
             raise OnReplica
@@ -165,9 +204,13 @@ def delete_secret(
         raise BadParameter("You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
     if recovery_window_in_days is not None and recovery_window_in_days not in _RECOVERY_DAYS:
         raise BadParameter("The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")
+    sent = {
+        "secretsmanager:forcedeletewithoutrecovery": force_delete_without_recovery,
+        "secretsmanager:recoverywindowindays": recovery_window_in_days,
+    }
     if force_delete_without_recovery:
-        return _erase(env, caller, secret_id)
-    secret = find(env, caller, "DeleteSecret", secret_id, deleted=True)
+        return _erase(env, caller, secret_id, sent)
+    secret = find(env, caller, "DeleteSecret", secret_id, deleted=True, sent=sent)
     if secret.deletion is not None:
         raise BadState("You can't perform this operation on the secret because it was already scheduled for deletion.")
     require_no_replicas(secret)
@@ -178,12 +221,13 @@ def delete_secret(
     return Deleted(saved.arn, saved.name, deletion)
 
 
-def _erase(env: Env, caller: Principal, secret_id: str) -> Deleted:
+def _erase(env: Env, caller: Principal, secret_id: str, sent: Sent) -> Deleted:
     try:
-        secret = find(env, caller, "DeleteSecret", secret_id, deleted=True)
+        secret = find(env, caller, "DeleteSecret", secret_id, deleted=True, sent=sent)
     except SecretNotFound:
         arn = secret_id if secret_id.startswith("arn:") else _new_arn(env, caller, secret_id)
-        allow(env, caller, Ask("secretsmanager:DeleteSecret", arn, caller.account))
+        context = Conditions(env, caller, caller.account, sent)
+        allow(env, caller, Ask("secretsmanager:DeleteSecret", arn, caller.account, context=context))
         return Deleted(arn, secret_id, env.now)
     require_no_replicas(secret)
     version_events(env, secret, "StartSecretVersionDelete")
@@ -203,11 +247,11 @@ def restore_secret(env: Env, caller: Principal, *, secret_id: str) -> Secret:
 
 def tag_resource(env: Env, caller: Principal, *, secret_id: str, tags: Mapping[str, str]) -> None:
     """Add tags, or overwrite them by key (B.14)."""
-    secret = find(env, caller, "TagResource", secret_id)
+    secret = find(env, caller, "TagResource", secret_id, sent=tags_sent(tags))
     env.tx.secrets.save(env.server.limits.tagged(secret.tagged(tags, env.now), secret))
 
 
 def untag_resource(env: Env, caller: Principal, *, secret_id: str, tag_keys: list[str]) -> None:
     """Remove tags by key (B.14)."""
-    secret = find(env, caller, "UntagResource", secret_id)
+    secret = find(env, caller, "UntagResource", secret_id, sent=tag_keys_sent(tag_keys))
     env.tx.secrets.save(secret.untagged(tag_keys, env.now))

@@ -49,7 +49,9 @@ def get_secret_value(
     version_stage: str | None = None,
 ) -> ReadValue:
     """Open one version, by default the current one (B.3). The first read of a UTC day is noted (C.8)."""
-    secret = find(env, caller, "GetSecretValue", secret_id, on_replica=True)
+    sent = {"secretsmanager:versionid": version_id, "secretsmanager:versionstage": version_stage}
+    secret = find(env, caller, "GetSecretValue", secret_id, on_replica=True, sent=sent)
+    sealing.require_shareable(secret, caller)
     chosen = _chosen(secret, version_id, version_stage)
     version = env.tx.secrets.version(secret.key, chosen)
     sealed = env.tx.secrets.sealed(secret.key, chosen)
@@ -95,6 +97,7 @@ def put_secret_value(
     checked_id(secret_id)
     token = checked_token(client_request_token)
     secret = find(env, caller, "PutSecretValue", secret_id, version=token)
+    sealing.require_shareable(secret, caller)
     if value is None:
         raise BadState("You must provide either SecretString or SecretBinary.")
     if rotation_token is not None:
@@ -154,7 +157,9 @@ def update_secret_version_stage(
     label = StagingLabel(version_stage)
     to = None if move_to_version_id is None else VersionId(move_to_version_id)
     source = None if remove_from_version_id is None else VersionId(remove_from_version_id)
-    secret = find(env, caller, "UpdateSecretVersionStage", secret_id, version=to or source, label=label)
+    sent = {"secretsmanager:versionstage": version_stage}
+    operation = "UpdateSecretVersionStage"
+    secret = find(env, caller, operation, secret_id, version=to or source, label=label, sent=sent)
     for version_id in (to, source):
         version = None if version_id is None else env.tx.secrets.version(secret.key, version_id)
         if version_id is not None and version is None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from detent.model.document import NamedPrincipal, PrincipalKind, Statement, may_mean
+from detent.model.document import NamedPrincipal, PrincipalKind, Statement
 from detent.model.errors import (
     DetentError,
     LocksOut,
@@ -15,6 +15,7 @@ from detent.model.errors import (
     UnsupportedServicePrincipal,
 )
 from detent.model.identity import IdentityKind
+from detent.model.pattern import may_mean
 from detent.model.policy import Principal
 from detent.model.safety import is_broad, locks_out
 from detent.service.documents import Members, parsed, sound_statements
@@ -68,8 +69,7 @@ def _malformations(
     services = {principal for principal in named if principal.kind is PrincipalKind.SERVICE}
     if not all(is_known(env, principal) for principal in named - services):
         yield UnsupportedPrincipal()
-    # Choice: any name of AWS's form is taken for a service's, because no list of them stays complete.
-    if not all(_SERVICE.fullmatch(service.name) for service in services):
+    if not all(is_known(env, service) for service in services):
         yield UnsupportedServicePrincipal()
 
 
@@ -82,10 +82,13 @@ def _is_document(members: Members) -> bool:
 
 
 def is_known(env: Env, principal: NamedPrincipal) -> bool:
-    """Say whether an AWS or federated principal exists here: an account, a user, a role, or a session that was begun.
+    """Say whether a principal exists here: an account, a user, a role, a session of a role, or a service.
 
-    Choice: none is federated, because this server knows no identity provider.
+    Choice: none is federated, because this server knows no identity provider, and any name of AWS's form is taken for
+    a service's, because no list of them stays complete.
     """
+    if principal.kind is PrincipalKind.SERVICE:
+        return _SERVICE.fullmatch(principal.name) is not None
     if principal.kind is not PrincipalKind.AWS or principal.is_anyone:
         return principal.is_anyone
     if principal.account is not None:

@@ -56,5 +56,8 @@ class SqlAccessKeys:
     def drop_sessions(self, secret_arn: str, now: datetime) -> None:
         self._tx.write(queries.DROP_SESSIONS, {"secret": secret_arn, "expired": rows.to_micros(now - _REMEMBERED)})
 
+    def drop_expired(self, now: datetime) -> None:
+        self._tx.write(queries.DROP_EXPIRED, {"expired": rows.to_micros(now - _REMEMBERED)})
+
     def drop_sessions_of(self, identity: IdentityKey) -> None:
         self._tx.write(queries.DROP_SESSIONS_OF, {"identity_key": identity})

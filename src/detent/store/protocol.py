@@ -230,6 +230,9 @@ class AccessKeys(Protocol):
         Until then whoever uses an expired one is told that it has expired, and not that nobody knows it.
         """
 
+    def drop_expired(self, now: datetime) -> None:
+        """Remove all sessions that expired over an hour ago."""
+
     def drop_sessions_of(self, identity: IdentityKey) -> None:
         """Remove every session of a user or role."""
 

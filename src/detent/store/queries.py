@@ -172,6 +172,7 @@ NOTE_KEY_USE = (
 ACCESS_KEY_OF_ACCOUNT = "SELECT 1 FROM access_keys WHERE account = :account LIMIT 1"
 ACCESS_KEY_OF_PRINCIPAL = "SELECT 1 FROM access_keys WHERE principal_arn = :arn LIMIT 1"
 DROP_SESSIONS = "DELETE FROM access_keys WHERE grant_secret = :secret OR expires_at < :expired"
+DROP_EXPIRED = "DELETE FROM access_keys WHERE expires_at < :expired"
 DROP_SESSIONS_OF = "DELETE FROM access_keys WHERE identity_key = :identity_key AND expires_at IS NOT NULL"
 
 IDENTITY = (
