@@ -65,14 +65,19 @@ def constraint(*failures: str) -> tuple[str, str]:
     return ("ValidationException", f"{len(failures)} validation {plural} detected: {'; '.join(failures)}")
 
 
-def not_authorized(caller: str, action: str, resource: str) -> tuple[str, str]:
+def not_authorized(caller: str, action: str, resource: str, policy: str = "identity-based policy") -> tuple[str, str]:
     return (
         "AccessDeniedException",
         (
             f"User: {caller} is not authorized to perform: {action} on resource: {resource}"
-            f" because no identity-based policy allows the {action} action"
+            f" because no {policy} allows the {action} action"
         ),
     )
+
+
+def not_shared(caller: str, action: str, arn: str) -> tuple[str, str]:
+    """What root is told of a secret of another account, be it there or not."""
+    return not_authorized(caller, action, arn, "resource-based policy")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from detent.main.settings import Settings
 from detent.service.access import create_root_key
 from servers.canary import Canary
 from servers.detent import RunningDetent, running
-from wire.answers import BAD_NAME, BAD_PAGE, MARKED, NOT_FOUND, constraint, new_name, no_label, not_authorized, refused
+from wire.answers import BAD_NAME, BAD_PAGE, MARKED, NOT_FOUND, constraint, new_name, no_label, not_shared, refused
 from wire.premises import premises
 from wire.raw import raw_client
 
@@ -229,7 +229,7 @@ def test_a_secret_that_the_caller_may_not_read_fails_alone(neighbours, canary: C
     assert values(reply) == {"own": canary.value()}
     root = "arn:aws:iam::000000000000:root"
     assert [(error["SecretId"], told(error)) for error in reply["Errors"]] == [
-        (theirs, not_authorized(root, "secretsmanager:GetSecretValue", theirs))
+        (theirs, not_shared(root, "secretsmanager:GetSecretValue", theirs))
     ]
     with pytest.raises(ClientError, match="AccessDeniedException"):
         client.get_secret_value(SecretId=theirs)

@@ -248,7 +248,7 @@ OF_SECRET: list[tuple[str, str, Any, Any]] = [
 
 @pytest.mark.parametrize(("operator", "key", "holds", "fails"), OF_SECRET)
 def test_what_is_so_is_compared(
-    when: Callable[..., Caller], secret: str, operator: str, key: str, holds: Any, fails: Any
+    when: Callable[..., Caller], secret: str, *, operator: str, key: str, holds: Any, fails: Any
 ) -> None:
     assert not when(GET, operator, key, fails).may(GET, SecretId=secret)
     assert when(GET, operator, key, holds).may(GET, SecretId=secret)

@@ -4,7 +4,7 @@ import pytest
 
 from servers.canary import Canary
 from servers.detent import RunningDetent
-from wire.answers import BAD_NAME, NO_TOKEN, NOT_FOUND, constraint, new_name, new_token, refused
+from wire.answers import BAD_NAME, NO_TOKEN, NOT_FOUND, constraint, new_name, new_token, not_shared, refused
 from wire.raw import raw_client
 
 
@@ -13,6 +13,12 @@ def test_a_name_a_full_arn_and_a_partial_arn_all_mean_the_secret(client) -> None
     arn = client.create_secret(Name=name)["ARN"]
     for meant in (name, arn, arn[:-7]):
         assert client.describe_secret(SecretId=meant)["ARN"] == arn
+
+
+def test_an_arn_of_another_account_is_refused_as_if_the_secret_were_there(client) -> None:
+    arn = client.create_secret(Name=new_name())["ARN"].replace("000000000000", "111111111111")
+    with refused(not_shared("arn:aws:iam::000000000000:root", "secretsmanager:DescribeSecret", arn)):
+        client.describe_secret(SecretId=arn)
 
 
 def test_what_only_resembles_an_arn_matches_nothing(client) -> None:
@@ -27,7 +33,6 @@ def test_what_only_resembles_an_arn_matches_nothing(client) -> None:
         arn[:-6],
         arn + "x",
         arn.replace("us-east-1", "eu-west-1"),
-        arn.replace("000000000000", "111111111111"),
         arn.replace("arn:aws:", "arn:aws-cn:"),
         arn[:-7].replace("us-east-1", "eu-west-1"),
         arn[:-7].replace("arn:aws:", "arn:aws-cn:"),

@@ -1,4 +1,4 @@
-"""Every operation between two accounts: nothing crosses unless the caller's own policy and the secret's both allow it."""
+"""Every operation between two accounts: nothing crosses unless the caller's policy and the secret's both allow it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -120,7 +120,7 @@ def test_nothing_crosses_without_both_policies(
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("operation", ON_SECRET)
 def test_an_explicit_deny_on_either_side_stops_what_both_allow(
-    owner: Caller, stranger: Caller, callers: Mapping[tuple[str, bool], Caller], secret: str, operation: str, who: str
+    owner: Caller, callers: Mapping[tuple[str, bool], Caller], secret: str, operation: str, who: str
 ) -> None:
     members = {**ON_SECRET[operation], "SecretId": secret}
     everyone = {"Principal": {"AWS": THERE}, "Action": f"secretsmanager:{operation}"}
@@ -176,8 +176,10 @@ def test_a_value_under_the_default_key_does_not_cross(
     assert caller.call("DescribeSecret", SecretId=arn)["ARN"] == arn
     refusal = (
         "InvalidRequestException",
-        "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service"
-        " key.",
+        (
+            "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS"
+            " service key."
+        ),
     )
     assert caller.refusal("GetSecretValue", SecretId=arn) == refusal
     assert caller.refusal("PutSecretValue", SecretId=arn, SecretString="x") == refusal
