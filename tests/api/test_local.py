@@ -86,3 +86,18 @@ def test_a_step_that_outlived_its_session_is_refused_and_in_the_trail(house: Pre
     record = last_record(house)
     assert caught.value.response["Error"]["Code"] == record["errorCode"] == "ExpiredTokenException"
     assert record["userIdentity"]["type"] == "Unknown"
+
+
+def test_an_operator_acts_as_an_accounts_root_and_each_call_is_in_the_trail(house: Premises) -> None:
+    made = house.house.operator("222222222222", "eu-west-1").create_user(UserName="ann")
+    record = last_record(house)
+    assert made["ARN"] == "arn:aws:iam::222222222222:user/ann"
+    assert (record["eventName"], record["eventSource"], record["userAgent"]) == ("CreateUser", "detent", "detent/cli")
+    assert record["userIdentity"] == {
+        "type": "Root",
+        "principalId": "222222222222",
+        "arn": "arn:aws:iam::222222222222:root",
+        "accountId": "222222222222",
+    }
+    secrets = house.house.operator("000000000000", "us-east-1", "secretsmanager")
+    assert secrets.describe_secret(SecretId="s")["Name"] == "s"

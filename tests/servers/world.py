@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from detent.api.local import LocalClient
+from detent.api.local import LocalClient, of_session
 from detent.functions.contract import RotationFunction
 from detent.functions.engines import Login, Remaining
 from detent.functions.errors import EngineUnavailable, LoginRejected
@@ -239,7 +239,7 @@ class Worker:
         server = world.house.server
 
         def client(credentials: SessionCredentials) -> LocalClient:
-            return LocalClient(server, self.store, credentials.access_key_id, credentials.region)
+            return LocalClient(server, self.store, of_session(credentials.access_key_id), credentials.region)
 
         caller = MortalCaller(InProcess(world.functions, server.regions, client, world.clock), death)
         steps = Steps(server, self.store)

@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -282,19 +283,21 @@ def test_a_step_that_still_runs_when_its_rotation_is_abandoned_writes_nothing_an
 
 
 def test_a_steps_session_ends_with_the_step(world: World) -> None:
-    given: list[str] = []
+    given: list[Any] = []
 
     class Keeping:
         def run(self, event, client, _remaining) -> None:
-            given.append(client._access_key_id)
+            given.append(client)
             client.describe_secret(SecretId=event["SecretId"])
 
     world.functions["simulated"] = Keeping()  # type: ignore[assignment]
     world.rotate(TOKEN)
     world.worker(Death()).turn()
     assert len(given) == 4
-    with world.house.store.read() as tx:
-        assert [key for key in given if tx.access_keys.find(key) is not None] == []
+    for client in given:
+        with pytest.raises(client.exceptions.ClientError) as caught:
+            client.describe_secret(SecretId=world.secret().arn)
+        assert caught.value.response["Error"]["Code"] == "ExpiredTokenException"
 
 
 def test_a_worker_told_to_stop_records_its_step_and_gives_the_lease_back(world: World) -> None:

@@ -1,22 +1,23 @@
-"""The same operations without HTTP, for functions that run in this process: a client in boto3's shape.
+"""The same operations without HTTP, for what runs in this process: a client in boto3's shape.
 
 Each call is decoded, authorized and audited like any other; only the signature is missing, because the caller is this
-very process. The access key is looked up on every call: when its session ends, so does this client's power.
+very process. Who it is, is asked on every call: when a step's session ends, so does its client's power.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import msgspec
 
 from detent.api.calls import Answer, Call, Origins, Refusal, decode, perform, refuse
 from detent.api.errors import CODES, Refused
-from detent.api.operations import OPERATIONS, SECRETS_MANAGER, Runs
+from detent.api.operations import OPERATIONS, SECRETS_MANAGER, Operation, Runs
 from detent.api.shapes import wire_name
 from detent.model.errors import ReadOnlyTransaction
+from detent.model.identity import root_arn
 from detent.model.policy import Principal
 from detent.model.ports import Transactions
 from detent.service import access
@@ -35,37 +36,58 @@ class ClientError(Exception):
 _EXCEPTIONS: dict[str, type[ClientError]] = {code: type(code, (ClientError,), {}) for code in CODES.values()}
 
 
+class Inside(NamedTuple):
+    """Who calls from within: found anew for each call, None when nobody may any more; and what the trail calls it."""
+
+    holder: Callable[[Env], Principal | None]
+    peer: str
+    agent: str
+
+
+def of_session(access_key_id: str) -> Inside:
+    """Give a rotation function, which acts by its step's access key."""
+    return Inside(lambda env: access.holder(env, access_key_id), "secretsmanager.amazonaws.com", "detent/local")
+
+
+def operator(account: str) -> Inside:
+    """Give whoever can open the store and its keyset: an account's root, without an access key."""
+    root = Principal(account, root_arn(account), "", id=account)
+    return Inside(lambda _: root, "detent", "detent/cli")
+
+
 class LocalClient:
-    """Secrets Manager's operations as methods, for one access key."""
+    """A service's operations as methods."""
 
     exceptions = SimpleNamespace(ClientError=ClientError, **_EXCEPTIONS)
 
-    def __init__(self, server: Server, store: Transactions, access_key_id: str, region: str) -> None:
-        """Act as the holder of this access key, in this region."""
+    def __init__(
+        self, server: Server, store: Transactions, inside: Inside, region: str, service: str = SECRETS_MANAGER
+    ) -> None:
+        """Call as somebody from within, in this region."""
         self._server = server
         self._store = store
-        self._access_key_id = access_key_id
+        self._inside = inside
         self._region = region
+        self._service = service
         self._origins = Origins()
 
     def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
         """Give the operation of boto3's method name."""
-        operation = wire_name(method)
-        if f"{SECRETS_MANAGER}.{operation}".encode() not in OPERATIONS:
+        operation = OPERATIONS.get(f"{self._service}.{wire_name(method)}".encode())
+        if operation is None:
             raise AttributeError(method)
         return lambda **members: self._call(operation, members)
 
-    def _call(self, name: str, members: dict[str, Any]) -> dict[str, Any]:
-        operation = OPERATIONS[f"{SECRETS_MANAGER}.{name}".encode()]
+    def _call(self, operation: Operation, members: dict[str, Any]) -> dict[str, Any]:
         if "client_request_token" in operation.shape.__struct_fields__:  # SDKs fill it in (K)
             members.setdefault("ClientRequestToken", str(uuid4()))
-        call = Call(self._origins.new("secretsmanager.amazonaws.com", "detent/local"), operation, region=self._region)
+        call = Call(self._origins.new(self._inside.peer, self._inside.agent), operation, region=self._region)
         body = msgspec.json.encode(members)
         try:
             answer = self._run(call, body)
         except Refusal as refusal:
             told = msgspec.json.decode(refusal.answer.body)
-            raise _error(told["__type"], told.get("Message") or told.get("message", ""), name) from None
+            raise _error(told["__type"], told.get("Message") or told.get("message", ""), operation.name) from None
         reply: dict[str, Any] = msgspec.json.decode(answer.body) if answer.body else {}
         return reply
 
@@ -86,7 +108,7 @@ class LocalClient:
         return perform(self._server, call, env)
 
     def _holder(self, env: Env) -> Principal:
-        holder = access.holder(env, self._access_key_id)
+        holder = self._inside.holder(env)
         if holder is None:
             raise Refused("ExpiredTokenException", "The security token included in the request is expired")
         return holder

@@ -179,6 +179,7 @@ def _identity(principal: Principal | None, account: str) -> Mapping[str, Any]:
         "principalId": principal.account if kind == "Root" else principal.id or principal.access_key_id,
         "arn": principal.arn,
         "accountId": principal.account,
-        "accessKeyId": principal.access_key_id,
     }
+    if principal.access_key_id:  # whoever works on the data folder itself has none
+        identity["accessKeyId"] = principal.access_key_id
     return identity if principal.user is None else {**identity, "userName": principal.user}

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from detent.api.app import App
-from detent.api.local import LocalClient
+from detent.api.local import LocalClient, of_session, operator
+from detent.api.operations import DETENT
 from detent.api.rates import Rates
 from detent.api.turn import Turn
 from detent.audit.trail import AuditTrail
@@ -91,7 +92,11 @@ class House:
 
     def client(self, credentials: SessionCredentials) -> LocalClient:
         """Give a client in boto3's shape that acts with these credentials, without HTTP."""
-        return LocalClient(self.server, self.store, credentials.access_key_id, credentials.region)
+        return LocalClient(self.server, self.store, of_session(credentials.access_key_id), credentials.region)
+
+    def operator(self, account: str, region: str, service: str = DETENT) -> LocalClient:
+        """Give a client that acts as an account's root: whoever can open the folder could do all that it does."""
+        return LocalClient(self.server, self.store, operator(account), region, service)
 
     def runner(self) -> Runner:
         """Give what drives claimed rotations."""
