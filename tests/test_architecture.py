@@ -71,6 +71,7 @@ REVEAL_PLACES = {
     "crypto": "seals it",
     "functions": "has passwords of its own, and logs in with them",
     "rotation.runner": "puts the rotation token, which is no secret value, into the function's event",
+    "main.auditing": "gives the audit trail its key",
     "main.folder": "gives the root access key out, into its credentials file",
     "service.access": "an access key's secret becomes signing keys; a session token is hashed",
     "service.admin_secrets": "writes which admin secret a value names into it",

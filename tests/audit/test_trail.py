@@ -1,11 +1,12 @@
 import json
-import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from detent.audit.chain import Chain
+from detent.audit.journal import Journal
 from detent.audit.trail import AuditTrail
 from detent.model.policy import Principal
 from detent.model.ports import AuditedCall
@@ -34,15 +35,20 @@ def a_call(**changed: object) -> AuditedCall:
     return AuditedCall(**{**members, **changed})  # type: ignore[arg-type]
 
 
+def trail_at(path: Path) -> AuditTrail:
+    return AuditTrail(Journal(path, Chain(bytes(32))))
+
+
 def records(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_a_call_is_one_line_in_cloudtrails_shape(tmp_path: Path) -> None:
     path = tmp_path / "audit.log"
-    AuditTrail(path).call(a_call(error=("AccessDeniedException", "no")))
+    trail_at(path).call(a_call(error=("AccessDeniedException", "no")))
     [record] = records(path)
     assert record.pop("eventID") == "e1"
+    assert [record.pop("sequence"), record.pop("previous"), len(record.pop("mac"))] == [1, "0" * 32, 32]  # type: ignore[arg-type]
     assert record == {
         "eventVersion": "1.08",
         "userIdentity": {
@@ -74,7 +80,7 @@ def test_a_call_is_one_line_in_cloudtrails_shape(tmp_path: Path) -> None:
 
 def test_a_rotation_event_has_the_references_fields(tmp_path: Path) -> None:
     path = tmp_path / "audit.log"
-    AuditTrail(path).event("RotationFailed", a_secret(), "t1", NOW, "Error when …")  # type: ignore[arg-type]
+    trail_at(path).event("RotationFailed", a_secret(), "t1", NOW, "Error when …")  # type: ignore[arg-type]
     [record] = records(path)
     arn = a_secret().arn
     assert record["requestID"] == f"Rotation-{arn}-t1"
@@ -86,7 +92,7 @@ def test_a_rotation_event_has_the_references_fields(tmp_path: Path) -> None:
 
 def test_writers_never_mix_their_lines(tmp_path: Path) -> None:
     path = tmp_path / "audit.log"
-    trails = [AuditTrail(path) for _ in range(4)]
+    trails = [trail_at(path) for _ in range(4)]
 
     def write(trail: AuditTrail) -> None:
         for number in range(200):
@@ -100,8 +106,8 @@ def test_writers_never_mix_their_lines(tmp_path: Path) -> None:
     assert len(records(path)) == 800
 
 
-def test_a_record_that_cannot_be_written_is_an_error_and_never_silent() -> None:
-    trail = AuditTrail(Path(os.devnull))
-    trail._descriptor = os.open("/dev/full", os.O_WRONLY)
+def test_a_record_that_cannot_be_written_is_an_error_and_never_silent(tmp_path: Path) -> None:
+    (tmp_path / "audit.log").symlink_to("/dev/full")
+    trail = trail_at(tmp_path / "audit.log")
     with pytest.raises(OSError, match="No space left"):
         trail.call(a_call())

@@ -219,7 +219,7 @@ def test_a_path_in_a_toml_file_is_relative_to_the_file(tmp_path: Path) -> None:
 
 
 TOML = [
-    ("prot = 1", ": prot: there is no such setting; there are account_id, data, "),
+    ("prot = 1", ": prot: there is no such setting; there are account_id, audit_fsync, "),
     ('port = "7373"', ": port: must be a whole number"),
     ("workers = true", ": workers: must be a whole number"),
     ("workers = 1.5", ": workers: must be a whole number"),

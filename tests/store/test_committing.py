@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from detent.store.migrate import migrate
+from detent.store.protocol import Tx
 from detent.store.sqlite import SqliteStore
 from servers.world import SimulatedClock
 from servers.writers import ACCOUNT, REGION, a_secret
@@ -17,7 +18,7 @@ class Records:
     def __init__(self) -> None:
         self.calls, self.full = 0, False
 
-    def write(self) -> None:
+    def write(self, _tx: Tx) -> None:
         self.calls += 1
         if self.full:
             raise OSError("No space left on device")

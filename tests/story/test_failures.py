@@ -311,3 +311,35 @@ def test_a_worker_told_to_stop_records_its_step_and_gives_the_lease_back(world: 
     assert (taken.id, taken.step) == (claimed.id, Step.SET)
     stopping.runner.drive(taken, lambda: True)
     assert world.rotation(TOKEN).state is State.SUCCEEDED
+
+
+def test_without_an_audit_trail_no_step_begins_and_afterwards_the_rotation_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.rotate(TOKEN)
+    before = dict(world.database.passwords)
+    [claimed] = world.house.store.write(lambda tx: tx.rotations.claim_due("one", LEASE_SECONDS, 10))
+
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.house._journal, "append", full)
+        with pytest.raises(OSError, match="No space left"):
+            world.house.runner().drive(claimed, lambda: True)
+    assert world.database.passwords == before
+    assert not attempts(world)
+    world.clock.moment += timedelta(seconds=LEASE_SECONDS)
+    world.settle()
+    assert world.rotation(TOKEN).state is State.SUCCEEDED
+
+
+def test_each_steps_session_is_in_the_trail_before_its_calls(world: World) -> None:
+    world.rotate(TOKEN)
+    world.settle()
+    [assumed, *_] = audited(world, "AssumeRole")
+    assert assumed["userIdentity"] == {"type": "AWSService", "invokedBy": "secretsmanager.amazonaws.com"}
+    keys = [one["responseElements"]["credentials"]["accessKeyId"] for one in audited(world, "AssumeRole")]  # type: ignore[index]
+    [write] = audited(world, "PutSecretValue")
+    assert len(keys) == 4
+    assert write["userIdentity"]["accessKeyId"] == keys[0]  # type: ignore[index]

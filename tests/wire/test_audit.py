@@ -32,6 +32,9 @@ FIELDS = {
     "managementEvent",
     "recipientAccountId",
     "eventCategory",
+    "sequence",
+    "previous",
+    "mac",
 }
 
 

@@ -1,21 +1,21 @@
-"""The audit trail in one file: one JSON line a record, appended in one write, so that processes never mix theirs.
+"""The audit trail: one record for every call and every service event, in the shape of CloudTrail's.
 
-The file is opened once a process. The record of a call is written before its answer leaves; that of a write before its
-transaction commits, so that a deed is never without its record.
+The record of a call is written before its answer leaves; that of a write before its transaction commits, so that a deed
+is never without its record.
 """
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 
-from detent.model.policy import Principal
+from detent.audit.chain import Head
+from detent.audit.journal import Journal
+from detent.model.policy import SERVICE, Principal
 from detent.model.ports import AuditedCall
 from detent.model.secret import Secret, VersionId
 
@@ -61,8 +61,8 @@ class _Records(ABC):
     """Shapes records; what becomes of their lines is the subclass's."""
 
     @abstractmethod
-    def append(self, line: bytes) -> None:
-        """Take one line."""
+    def append(self, record: bytes) -> None:
+        """Take one record, a JSON object."""
 
     def call(self, call: AuditedCall) -> None:
         """Append one call."""
@@ -117,47 +117,43 @@ class _Records(ABC):
         self._append(record)
 
     def _append(self, record: Mapping[str, Any] | _Call) -> None:
-        self.append(_encode(record) + b"\n")
+        self.append(_encode(record))
 
 
 class AuditTrail(_Records):
-    """`ports.Audit` on a file."""
+    """`ports.Audit` on a journal."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, made with mode 0600 when it is not there."""
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    def __init__(self, journal: Journal) -> None:
+        """Append to this journal."""
+        self._journal = journal
 
-    def append(self, line: bytes) -> None:
-        """Write one line, or several, in one write."""
-        if os.write(self._descriptor, line) != len(line):
-            raise OSError("the audit trail took only a part of a record: is its disk full?")
+    def append(self, record: bytes) -> None:
+        """Append one record."""
+        self._journal.append([record])
 
     def batch(self) -> "Batch":
         """Give a place to keep records in until they are written together."""
-        return Batch(self)
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._descriptor)
+        return Batch(self._journal)
 
 
 class Batch(_Records):
     """`ports.AuditBatch`: used by one thread."""
 
-    def __init__(self, trail: AuditTrail) -> None:
-        """Keep records for this trail."""
-        self._trail = trail
-        self._lines: list[bytes] = []
+    def __init__(self, journal: Journal) -> None:
+        """Keep records for this journal."""
+        self._journal = journal
+        self._records: list[bytes] = []
 
-    def append(self, line: bytes) -> None:
-        """Keep one line."""
-        self._lines.append(line)
+    def append(self, record: bytes) -> None:
+        """Keep one record."""
+        self._records.append(record)
 
-    def write(self) -> None:
-        """Append all that were kept."""
-        if self._lines:
-            lines, self._lines = self._lines, []
-            self._trail.append(b"".join(lines))
+    def write(self) -> Head | None:
+        """Append all that were kept; gives the chain's new head, or None: there were none."""
+        if not self._records:
+            return None
+        records, self._records = self._records, []
+        return self._journal.append(records)
 
 
 def _time(moment: datetime) -> str:
@@ -172,6 +168,8 @@ def _time_of(second: int) -> str:
 def _identity(principal: Principal | None, account: str) -> Mapping[str, Any]:
     if principal is None:
         return {"type": "Unknown", "accountId": account}
+    if principal is SERVICE:
+        return {"type": "AWSService", "invokedBy": _SOURCE}
     is_session = principal.role is not None or principal.grant is not None
     kind = "Root" if principal.is_root else "AssumedRole" if is_session else "IAMUser"
     identity = {

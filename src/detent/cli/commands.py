@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from detent import __version__
+from detent.cli import audit_commands
 from detent.cli.failure import CommandFailed
 from detent.main.settings import Settings
 
@@ -37,6 +38,8 @@ def _folder(what: str) -> Any:  # noqa: ANN401 - as above
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+
+app.add_typer(audit_commands.app, name="audit")
 
 Server = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_SERVER)]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name or ARN.", show_default=False)]
@@ -92,6 +95,13 @@ def serve(  # noqa: PLR0917 - typer calls it by keyword
     rate_limit_factor: Annotated[
         float | None,
         _setting("rate_limit_factor", "Times AWS's request rates: 1 is AWS's own, 0 is no limit.", shown="0"),
+    ] = None,
+    audit_fsync: Annotated[
+        bool | None,
+        _setting("audit_fsync", "Have each audit record on the disk before its answer leaves.", "--audit-fsync"),
+    ] = None,
+    audit_low_space_mb: Annotated[
+        int | None, _setting("audit_low_space_mb", "Megabytes left for the audit trail, below which the log warns.")
     ] = None,
     config: Annotated[
         Path | None, _setting("config", "A TOML file.", shown="DIR/detent.toml if it is there", **_FILE)

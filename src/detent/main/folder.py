@@ -7,7 +7,9 @@ import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
+from detent.audit.journal import head_file
 from detent.crypto.keyset import Keyset, KeysetUnreadable
+from detent.main import auditing
 from detent.main.settings import CannotStart, Settings
 from detent.model.errors import CannotOpen
 from detent.model.keyset import ROOT_KEYSET_ID
@@ -51,17 +53,31 @@ class Folder:
             if self.store.exists():
                 self._check(keyset)
             migrate(self.store)
+            auditing.make_key(self.store, keyset)
         except (StoreUnusable, KeysetUnreadable) as error:
             raise CannotStart(str(error)) from None
         except OSError as error:
             raise CannotStart(f"cannot use the data folder {self.path}: {error.strerror}") from None
         return keyset
 
+    def unlock(self) -> Keyset:
+        """Give the keyset of a folder that was opened before, without changing anything in it. Raises CannotStart."""
+        if not self.store.exists():
+            raise CannotStart(f"no server was ever started on the data folder {self.path}.")
+        try:
+            require_known_schema(self.store)
+            keyset = self._keyset()
+            self._check(keyset)
+        except (StoreUnusable, KeysetUnreadable) as error:
+            raise CannotStart(str(error)) from None
+        return keyset
+
     def _require_access(self) -> None:
         """Refuse what can be read but not written: a server would start, and fail at its first write."""
         os.scandir(self.path).close()
         beside = (self.store.with_name(self.store.name + end) for end in ("-wal", "-shm"))
-        for path in (self.path, self.store, *beside, self.store.with_suffix(".lock"), self.audit):
+        trail = (self.audit, head_file(self.audit))
+        for path in (self.path, self.store, *beside, self.store.with_suffix(".lock"), *trail):
             if path.exists() and not os.access(path, os.R_OK | os.W_OK):
                 raise CannotStart(f"cannot read and write {path}: let the account that runs the server own it.")
 

@@ -1,5 +1,6 @@
 """Building the rooms and joining them through their ports."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -10,11 +11,14 @@ from detent.api.local import LocalClient, of_session, operator
 from detent.api.operations import DETENT
 from detent.api.rates import Rates
 from detent.api.turn import Turn
+from detent.audit.journal import Journal
 from detent.audit.trail import AuditTrail
 from detent.crypto.keyset import Keyset
 from detent.functions.builtin import BUILTIN
+from detent.main import auditing
 from detent.main.folder import Folder, SystemClock
 from detent.main.settings import Settings
+from detent.main.space import Space
 from detent.main.sweeper import Sweeper
 from detent.model.ports import Clock, SessionCredentials
 from detent.model.secret import Secret, VersionId
@@ -62,9 +66,15 @@ class House:
         self.settings = settings
         self.folder = Folder(settings.data)
         self.clock = clock or SystemClock()
-        self.audit = AuditTrail(self.folder.audit)
+        self._journal = Journal(
+            self.folder.audit,
+            auditing.read_chain(self.folder.store, keyset),
+            auditing.read_anchor(self.folder.store),
+            fsync=settings.audit_fsync,
+        )
+        self.audit = AuditTrail(self._journal)
         self._written = self.audit.batch()  # the records of one batch of the store's writer
-        self.store = SqliteStore(self.folder.store, self.clock, committed, self._settle, self._written.write)
+        self.store = SqliteStore(self.folder.store, self.clock, committed, self._settle, self._record)
         self.functions = InProcess(functions, settings.all_regions, self.client, self.clock)
         self.server = Server(
             keyset,
@@ -78,17 +88,33 @@ class House:
             settings.limits,
         )
 
+        self._writing = replace(self.server, audit=self._written)  # for what runs in a write transaction
+
     def _settle(self, tx: Tx) -> None:
-        following.settle(self.server, tx)
+        following.settle(self._writing, tx)
+
+    def _record(self, tx: Tx) -> None:
+        """Write the records of a batch, and let the store see the chain's head in the same commit."""
+        head = self._written.write()
+        if head is not None:
+            tx.advance_fact(auditing.HEAD, head.packed())
+
+    def anchor(self) -> None:
+        """Let the store see the chain's head, unless it has: calls that only read leave records without a commit."""
+        head = self._journal.head().packed()
+        with self.store.read() as tx:
+            if (tx.fact(auditing.HEAD) or b"") >= head:
+                return
+        self.store.write(lambda tx: tx.advance_fact(auditing.HEAD, head))
 
     def app(self) -> tuple[App, Turn]:
         """Give the ASGI callable, and the turns at whose ends its HTTP server must write."""
         records = self.audit.batch()
         turn = Turn(records)
-        at_once, writing = (replace(self.server, audit=batch) for batch in (records, self._written))
+        at_once = replace(self.server, audit=records)
         factor = self.settings.rate_limit_factor
         rates = Rates(factor, self.settings.workers) if factor else None
-        return App(self.server, self.store, turn, at_once, writing, rates=rates), turn
+        return App(self.server, self.store, turn, at_once, self._writing, rates=rates), turn
 
     def client(self, credentials: SessionCredentials) -> LocalClient:
         """Give a client in boto3's shape that acts with these credentials, without HTTP."""
@@ -100,12 +126,12 @@ class House:
 
     def runner(self) -> Runner:
         """Give what drives claimed rotations."""
-        steps = Steps(self.server, self.store)
+        steps = Steps(self._writing, self.store)
         return Runner(
             self.store,
             self.functions,
             steps,
-            self.audit,
+            self._written,
             steps,
             self.clock,
             self.settings.step_seconds,
@@ -117,10 +143,15 @@ class House:
         return Scheduler(self.store, self.clock, self.runner().drive, self.settings.lease_seconds, wait)
 
     def sweeper(self) -> Sweeper:
-        """Give what erases secrets whose recovery window has passed."""
-        return Sweeper(self.server, self.store, self.settings.sweep_seconds)
+        """Give what erases secrets whose recovery window has passed, and looks after the audit trail."""
+        chores = (self.anchor, Space(self.folder.path, self.settings.audit_low_space_mb).look)
+        return Sweeper(self._writing, self.store, self.settings.sweep_seconds, chores)
 
     def close(self) -> None:
         """Finish what was submitted."""
+        try:
+            self.anchor()
+        except Exception:
+            logging.getLogger(__name__).exception("the end of the audit trail was not kept in the store")
         self.store.close()
-        self.audit.close()
+        self._journal.close()

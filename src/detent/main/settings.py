@@ -47,6 +47,8 @@ class Settings:
     max_tags: int = _AWS.tags
     max_value_bytes: int = _AWS.value_bytes
     rate_limit_factor: float = 0.0  # times AWS's request rates; 0: no limit
+    audit_fsync: bool = False  # whether a record is on the disk, not only in the file, before its answer leaves
+    audit_low_space_mb: int = 1024  # left for the audit trail, under which a warning is logged
 
     def __post_init__(self) -> None:
         """Raise CannotStart for settings that make no server, or an unsafe one."""
@@ -75,6 +77,8 @@ class Settings:
         for name, (least, most) in _QUOTAS.items():
             if not least <= getattr(self, name) <= most:
                 raise CannotStart(f"--{name.replace('_', '-')} must be between {least} and {most}.")
+        if self.audit_low_space_mb < 0:
+            raise CannotStart("--audit-low-space-mb must be 0 (never warn) or more.")
         if not 0 <= self.rate_limit_factor < _FASTEST:
             raise CannotStart(f"--rate-limit-factor must be 0 (off) or more, and below {_FASTEST}.")
 

@@ -1,4 +1,4 @@
-"""Erasing, in the background, secrets whose recovery window has passed.
+"""What is done in the background, again and again: above all erasing secrets whose recovery window has passed.
 
 A few per transaction, and a pause after each, so that no writer waits long. Nothing is remembered between sweeps: a
 process that is killed leaves each secret whole or gone, and whoever sweeps next goes on.
@@ -6,7 +6,9 @@ process that is killed leaves each secret whole or gone, and whoever sweeps next
 
 import logging
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from detent.service import erasure
 from detent.service.env import Server
@@ -23,14 +25,17 @@ class Sweeper:
     server: Server
     store: Store
     seconds: float  # between two sweeps
+    chores: Sequence[Callable[[], None]] = ()  # what else is to be done each time; of each kind it is short
 
     def run(self, stopping: threading.Event) -> None:
         """Sweep at once, and then again and again."""
+        chores: list[Callable[[], None]] = [partial(self.sweep, stopping), *self.chores]
         while not stopping.is_set():
-            try:
-                self.sweep(stopping)
-            except Exception:
-                logging.getLogger(__name__).exception("a sweep was broken off, the next one goes on with it")
+            for chore in chores:
+                try:
+                    chore()
+                except Exception:
+                    logging.getLogger(__name__).exception("a sweep was broken off, the next one goes on with it")
             stopping.wait(self.seconds)
 
     def sweep(self, stopping: threading.Event) -> None:

@@ -50,6 +50,8 @@ class Principal:
         return self.grant is None and self.arn.endswith(":root")
 
 
+SERVICE = Principal("", "secretsmanager.amazonaws.com", "")  # the server itself, where it acts for nobody
+
 Context = Callable[[str], tuple[str, ...] | None]  # a condition key in lower case -> its values; None: there is none
 
 

@@ -127,7 +127,7 @@ class Audit(Protocol):
 class AuditBatch(Audit, Protocol):
     """Records that are kept until they are written together."""
 
-    def write(self) -> None:
+    def write(self) -> object:
         """Append all that were kept; they are in the file when this returns."""
 
 

@@ -7,12 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from uuid import uuid4
 
 from detent.crypto.keyset import Keyset
 from detent.model.errors import BadState, LimitExceeded
 from detent.model.identity import root_arn
-from detent.model.policy import Principal, StepGrant
-from detent.model.ports import SessionCredentials
+from detent.model.policy import SERVICE, Principal, StepGrant
+from detent.model.ports import AuditedCall, SessionCredentials
 from detent.model.secret import Secret, VersionId
 from detent.model.value import SealedValue, SecretValue
 from detent.service.env import Env
@@ -126,7 +127,33 @@ def issue_session(env: Env, secret: Secret, token: VersionId, expires: datetime)
     env.tx.access_keys.drop_sessions(secret.arn, env.now)
     sealed = env.server.keyset.seal(access, _context(principal.access_key_id))
     env.tx.access_keys.add(AccessKey(principal, sealed, env.now, expires, _hash(session), _hash(rotation)))
+    _record(env, secret, principal, expires)
     return SessionCredentials(principal.access_key_id, access, session, rotation, expires, secret.region)
+
+
+def _record(env: Env, secret: Secret, principal: Principal, expires: datetime) -> None:
+    """Put the session into the audit trail, in the transaction that makes it: without a record no step begins."""
+    role, _, name = principal.arn.partition(":assumed-role/")[2].partition("/")
+    env.server.audit.call(
+        AuditedCall(
+            moment=env.now,
+            service="sts",
+            operation="AssumeRole",
+            region=secret.region,
+            account=secret.account,
+            request_id=str(uuid4()),
+            event_id=str(uuid4()),
+            peer=SERVICE.arn,
+            user_agent=SERVICE.arn,
+            principal=SERVICE,
+            parameters={"roleArn": f"arn:aws:iam::{secret.account}:role/{role}", "roleSessionName": name},
+            reply={
+                "credentials": {"accessKeyId": principal.access_key_id, "expiration": expires.isoformat()},
+                "assumedRoleUser": {"arn": principal.arn},
+            },
+            read_only=False,
+        )
+    )
 
 
 def _linked_admin(env: Env, secret: Secret) -> str | None:

@@ -61,6 +61,17 @@ def read_fact(path: Path, name: str) -> bytes | None:
     return None if found is None else found[0]
 
 
+def add_fact(path: Path, name: str, value: bytes) -> None:
+    """Write a fact into a store that has its tables, unless one of that name stands there. Raises StoreUnusable."""
+    connection = connect(path)
+    try:
+        connection.execute(queries.ADD_FACT, (name, value))
+    except sqlite3.Error as error:
+        raise StoreUnusable(f"cannot write to the store {path}: {error}") from None
+    finally:
+        connection.close()
+
+
 def _schema_of(path: Path) -> int:
     found = _look(path, "PRAGMA user_version") if path.exists() else None
     return 0 if found is None else found[0]

@@ -353,6 +353,9 @@ class Tx(Protocol):
     def keep_fact(self, name: str, value: bytes) -> None:
         """Write a fact about this store itself."""
 
+    def advance_fact(self, name: str, value: bytes) -> None:
+        """Write a fact about this store itself, unless the one that stands there sorts behind it, byte by byte."""
+
 
 class Store(Protocol):
     """Where secrets are kept."""

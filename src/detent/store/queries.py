@@ -33,6 +33,8 @@ FACT = "SELECT value FROM facts WHERE name = :name"
 KEEP_FACT = (
     "INSERT INTO facts (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
+ADVANCE_FACT = f"{KEEP_FACT} WHERE excluded.value > facts.value"
+ADD_FACT = "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 
 SECRET_NAMED = f"SELECT {_SECRET} FROM secrets s WHERE account = :account AND region = :region AND name = :name"
 SECRET_KEYED = f"SELECT {_SECRET} FROM secrets s WHERE key = :key"

@@ -58,13 +58,13 @@ class SqliteStore:
         clock: Clock,
         committed: Callable[[], None] = lambda: None,
         settle: Callable[[Tx], None] = lambda _tx: None,
-        committing: Callable[[], None] = lambda: None,
+        committing: Callable[[Tx], None] = lambda _tx: None,
     ) -> None:
         """Open a store that is migrated already.
 
-        `committed` is called after each commit of this process, `committing` before it; if that raises, nothing is
-        committed, and whoever submitted the work is told. `settle` is called at the end of each unit of work, within
-        its transaction, to do what follows from what it changed.
+        `committed` is called after each commit of this process, `committing` before it, within the transaction; if
+        that raises, nothing is committed, and whoever submitted the work is told. `settle` is called at the end of each
+        unit of work, within its transaction, to do what follows from what it changed.
         """
         self._path = path
         self._clock = clock

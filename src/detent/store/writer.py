@@ -40,12 +40,13 @@ class Writer:
         connection: sqlite3.Connection,
         tx: Tx,
         lock: Path,
-        committing: Callable[[], None],
+        committing: Callable[[Tx], None],
         committed: Callable[[], None],
     ) -> None:
         """Start the thread. `lock` is the file processes queue at.
 
-        `committing` is called before each commit, which it stops by raising, and `committed` after it.
+        `committing` is called within each transaction at its end, which it undoes by raising, and `committed` after
+        the commit.
         """
         self._connection = connection
         self._tx = tx
@@ -104,7 +105,7 @@ class Writer:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     replies = [self._perform(job) for job in batch]
-                    self._committing()
+                    self._committing(self._tx)
                     self._connection.execute("COMMIT")
                 finally:
                     if self._connection.in_transaction:
