@@ -2,10 +2,11 @@
 
 import sys
 
-from bench import batches, lists, memory, processes, reads, rotations, writes
+from bench import batches, lists, memory, policies, processes, reads, rotations, writes
 
 PARTS = {
     "reads": reads.main,
+    "policies": policies.main,
     "batches": batches.main,
     "writes": writes.main,
     "rotations": rotations.main,

@@ -1,15 +1,17 @@
-"""GetSecretValue, everything on, against a trivial handler on the same HTTP server."""
+"""GetSecretValue by a user with policies, everything on, against a trivial handler on the same HTTP server."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from statistics import median
+from typing import Any
 
 from bench import load
 from bench.load import Round
 from bench.servers import Detent, Server, Trivial
 
-GOAL = 3.5
+GOAL = 3.8
 SECRETS = 64
 CONNECTIONS = (1, 16, 64)
 WORKERS = (1, 2)
@@ -17,6 +19,32 @@ ROUNDS = 5
 SECONDS = 2
 VALUE = "v" * 200
 
+OF_READER = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
+            "Resource": "arn:aws:secretsmanager:*:*:secret:bench/*",
+        },
+        {
+            "Effect": "Deny",
+            "Action": "secretsmanager:*",
+            "Resource": "*",
+            "Condition": {"StringNotEquals": {"aws:RequestedRegion": "us-east-1"}},
+        },
+    ],
+}
+ON_SECRET = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": "*",
+        "Condition": {"NotIpAddress": {"aws:SourceIp": ["127.0.0.0/8", "::1/128"]}},
+    },
+}
 Rounds = dict[tuple[str, int], list[Round]]
 
 
@@ -44,10 +72,8 @@ def measured(workers: int, *, pinned: bool) -> Rounds:
         cores = "0" if pinned else None
         detent = stack.enter_context(Detent(workers, cores))
         trivial = stack.enter_context(Trivial(workers, cores))
-        client = detent.client()
         names = [f"bench/{number}" for number in range(SECRETS)]
-        for name in names:
-            client.create_secret(Name=name, SecretString=VALUE)
+        client = a_reader(detent, names)
         file = detent.folder / "requests"
         rounds: Rounds = {}
         for server, connections, counts in plan(detent, trivial):
@@ -56,6 +82,19 @@ def measured(workers: int, *, pinned: bool) -> Rounds:
             if counts:
                 rounds.setdefault((type(server).__name__.lower(), connections), []).append(row)
         return rounds
+
+
+def a_reader(detent: Detent, names: list[str]) -> Any:  # noqa: ANN401 - boto3 makes its clients' methods at run time
+    """Make the secrets, and a user that policies on both sides are about; gives the user's client."""
+    root, own = detent.client(), detent.client("detent")
+    for name in names:
+        root.create_secret(Name=name, SecretString=VALUE)
+        root.put_resource_policy(SecretId=name, ResourcePolicy=json.dumps(ON_SECRET))
+    own.create_user(UserName="reader")
+    own.create_policy(PolicyName="read", PolicyDocument=json.dumps(OF_READER))
+    own.attach_policy(PolicyName="read", UserName="reader")
+    key = own.create_access_key(UserName="reader")
+    return detent.client(aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
 
 
 def plan(detent: Server, trivial: Server) -> Iterator[tuple[Server, int, bool]]:

@@ -19,6 +19,7 @@ from botocore.auth import SigV4Auth
 from botocore.config import Config
 from botocore.credentials import Credentials
 
+import detent
 from bench import processes
 from detent.cli.ending import end
 
@@ -107,12 +108,12 @@ class Detent(Server):
         config.read(self.data / "config")
         return config.get("default", "endpoint_url", fallback="").rstrip("/")
 
-    def client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients' methods at run time
-        """Give a boto3 client with no other settings than the two files that the server wrote."""
+    def client(self, service: str = "secretsmanager", **changed: Any) -> Any:  # noqa: ANN401 - boto3 makes its clients' methods at run time
+        """Give a boto3 client with no other settings than the two files that the server wrote, and those given."""
         os.environ["AWS_CONFIG_FILE"] = str(self.data / "config")
         os.environ["AWS_SHARED_CREDENTIALS_FILE"] = str(self.data / "credentials")
-        once = Config(retries={"total_max_attempts": 1})
-        return boto3.session.Session().client("secretsmanager", config=once)
+        settings = {"config": Config(retries={"total_max_attempts": 1}), **changed}
+        return detent.client(**settings) if service == "detent" else boto3.session.Session().client(service, **settings)
 
     def signature(self) -> SigV4Auth:
         """Give what signs as the root; its key stands in the file that the server wrote."""
