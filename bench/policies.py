@@ -34,10 +34,11 @@ def usual() -> list[dict[str, Any]]:
 
 
 def hard() -> list[dict[str, Any]]:
-    """Give statements that are all about the request, each with wildcards, a variable and two conditions."""
-    conditions = {"IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "127.0.0.0/8"]}, "StringLike": {"aws:username": "rea*"}}
+    """Give statements that must all be asked: each a Deny but for its last condition, with wildcards and a variable."""
+    conditions = {"IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "127.0.0.0/8"]}, "StringLike": {"aws:username": "wri*"}}
     resource = "arn:aws:secretsmanager:*:*:secret:team/${aws:username}/*"
-    return [{**allow("secretsmanager:Get*", resource), "Condition": conditions} for _ in range(STATEMENTS)]
+    denying = {**allow("secretsmanager:Get*", resource), "Effect": "Deny", "Condition": conditions}
+    return [*[denying] * (STATEMENTS - 1), allow("secretsmanager:Get*", resource)]
 
 
 def allow(action: object, resource: str) -> dict[str, Any]:

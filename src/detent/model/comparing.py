@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
-from detent.model.pattern import filled, folded, literal, matcher
+from detent.model.pattern import filler, folded, literal, matcher, resolved_matcher
 from detent.model.policy import Context
 
 _ARN_PARTS = 6
@@ -26,31 +26,34 @@ def is_negated(operator: str) -> bool:
     return operator.startswith(_NEGATED)
 
 
-def compare(operator: str, value: str, wanted: str, context: Context, *, variables: bool) -> bool:
-    """Whether the values compare well, a negated operator taken for its opposite."""
-    resolved = filled(wanted, context) if variables else wanted
-    if resolved is None:
-        return False
+def comparer(operator: str, wanted: str, *, variables: bool) -> Callable[[str, Context], bool]:
+    """Give what compares a request's value with the policy's, a negated operator taken for its opposite."""
     comparison, is_pattern = _OPERATORS[operator]
-    if is_pattern:
-        return comparison(value, resolved) if not variables else _PATTERNED[operator](value, resolved)
-    return comparison(value, literal(resolved) if variables else resolved)
+    if not variables or "${" not in wanted:
+        return lambda value, _context: comparison(value, wanted)
+    fill, compares = filler(wanted), _PATTERNED[operator] if is_pattern else comparison
+
+    def compare(value: str, context: Context) -> bool:
+        resolved = fill(context)
+        return resolved is not None and compares(value, resolved if is_pattern else literal(resolved))
+
+    return compare
 
 
 def _like(value: str, pattern: str) -> bool:
     return bool(matcher(pattern)(value))
 
 
-def _like_escaped(value: str, pattern: str) -> bool:
-    return bool(matcher(pattern, escapes=True)(value))
+def _like_resolved(value: str, pattern: str) -> bool:
+    return bool(resolved_matcher(pattern)(value))
 
 
 def _arn_like(value: str, pattern: str) -> bool:
     return _by_parts(value, pattern, _like)
 
 
-def _arn_like_escaped(value: str, pattern: str) -> bool:
-    return _by_parts(value, pattern, _like_escaped)
+def _arn_like_resolved(value: str, pattern: str) -> bool:
+    return _by_parts(value, pattern, _like_resolved)
 
 
 def _by_parts(value: str, pattern: str, like: Comparison) -> bool:
@@ -141,7 +144,7 @@ _OPERATORS: Mapping[str, tuple[Comparison, bool]] = {
     "ArnNotLike": (_arn_like, True),
 }
 _PATTERNED: Mapping[str, Comparison] = {
-    name: _like_escaped if comparison is _like else _arn_like_escaped
+    name: _like_resolved if comparison is _like else _arn_like_resolved
     for name, (comparison, is_pattern) in _OPERATORS.items()
     if is_pattern
 }

@@ -5,11 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import ip_network
 
-from detent.model.comparing import compare, is_negated
+from detent.model.comparing import comparer, is_negated
 from detent.model.pattern import folded
-from detent.model.policy import Context
+from detent.model.policy import NO_CONTEXT, Context
+
+_VALUES_KEPT = 64  # of a key, in each condition: what it gave for them
 
 
 class Operator(StrEnum):
@@ -67,29 +70,33 @@ class Condition:
     quantifier: Quantifier | None = None
     if_exists: bool = False  # also true when the key is absent
 
-    def holds(self, context: Context, *, variables: bool) -> bool:
-        """Whether it is true of a request. AWS: a negated operator holds for an absent key (IAM guide, conditions)."""
-        found = context(folded(self.key))
+    def test(self, *, variables: bool) -> Callable[[Context], bool]:
+        """Give what tells whether it is true of a request.
+
+        AWS: a negated operator holds for an absent key (IAM guide, conditions). Without a quantifier, of several values
+        any may do, and of a negated operator all must: a Choice.
+        """
+        key, negated = folded(self.key), is_negated(self.operator)
         if self.operator is Operator.NULL:
-            return folded(str(not found)) in map(folded, self.values)
-        if not found:
-            return self.quantifier is Quantifier.ALL or self.if_exists or self._holds_for_absent
-        if self.quantifier is Quantifier.ALL:
-            return all(self._admits(value, context, variables) for value in found)
-        if self.quantifier is Quantifier.ANY:
-            return any(self._admits(value, context, variables) for value in found)
-        # Without a quantifier, of several values any may do, and of a negated operator all must: a Choice.
-        each = (self._admits(value, context, variables) for value in found)
-        return all(each) if is_negated(self.operator) else any(each)
+            truths = set(map(folded, self.values))
+            return lambda context: folded(str(not context(key))) in truths
+        compares = [comparer(self.operator, wanted, variables=variables) for wanted in self.values]
+        every = self.quantifier is Quantifier.ALL or (self.quantifier is None and negated)
+        absent = every or self.if_exists
 
-    @property
-    def _holds_for_absent(self) -> bool:
-        return self.quantifier is None and is_negated(self.operator)
+        def compare_well(found: tuple[str, ...], context: Context) -> bool:
+            if not found:
+                return absent
+            for value in found:
+                good = any(compare(value, context) for compare in compares)
+                if (good != negated) != every:
+                    return not every
+            return every
 
-    def _admits(self, value: str, context: Context, variables: bool) -> bool:
-        """Whether one value of the key compares well."""
-        good = any(compare(self.operator, value, wanted, context, variables=variables) for wanted in self.values)
-        return good != is_negated(self.operator)
+        if variables and any("${" in wanted for wanted in self.values):
+            return lambda context: compare_well(context(key) or (), context)
+        known = lru_cache(_VALUES_KEPT)(lambda found: compare_well(found, NO_CONTEXT))  # it hangs on nothing else
+        return lambda context: known(context(key) or ())
 
 
 def _is_number(text: str) -> bool:

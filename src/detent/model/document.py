@@ -6,17 +6,22 @@ Of each pair (`principals` and `not_principals`, …) exactly one has entries.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from detent.model.condition import Condition
-from detent.model.pattern import Matcher, fits, folded, matcher, matches, may_mean
+from detent.model.pattern import Matcher, fitting, folded, matcher, matches, may_mean
 from detent.model.policy import Context, Principal
 
 ANYTHING = "*"
 WITH_VARIABLES = "2012-10-17"  # the version of the grammar from which on there are policy variables
+_RULES_KEPT = 256  # actions and effects of one document: more than there are operations
 _ACCOUNT = re.compile(r"(?P<number>\d{12})|arn:aws:iam::(?P<root>\d{12}):root", re.ASCII)
+
+Reach = Callable[[str, Context], bool]
 
 
 class Effect(StrEnum):
@@ -101,17 +106,45 @@ class Statement:
             return any(may_mean(pattern, arn) for pattern in self.resources)
         return not any(matches(pattern, arn) for pattern in self.not_resources)
 
-    def reaches(self, resource: str, context: Context, *, variables: bool) -> bool:
-        """Whether the statement is about a resource; one that names none, as in a role's trust, is about its own.
+    def reach(self, *, variables: bool) -> Reach:
+        """Give what tells whether the statement is about a resource; without any, as in a role's trust, it always is.
 
         AWS: a pattern with a variable that the request lacks fits nothing (IAM guide, policy variables). In NotResource
         that would let an Allow reach more, so there it reaches nothing: a Choice.
         """
-        if self.not_resources:
-            found = [fits(pattern, resource, context, variables=variables) for pattern in self.not_resources]
-            return not any(found) and (self.effect is Effect.DENY or None not in found)
-        patterns = self.resources
-        return not patterns or any(fits(pattern, resource, context, variables=variables) for pattern in patterns)
+        all_fits = [fitting(pattern, variables=variables) for pattern in self.resources or self.not_resources]
+        if ANYTHING in self.resources or not all_fits:
+            return lambda _resource, _context: True
+        if self.resources:
+            (first, *rest) = all_fits
+            if not rest:
+                return lambda resource, context: bool(first(resource, context))
+            return lambda resource, context: any(fits(resource, context) for fits in all_fits)
+        denies = self.effect is Effect.DENY
+
+        def reaches(resource: str, context: Context) -> bool:
+            found = [fits(resource, context) for fits in all_fits]
+            return not any(found) and (denies or None not in found)
+
+        return reaches
+
+
+class Rule(NamedTuple):
+    """A statement made ready to be asked."""
+
+    number: int  # its place in the document, from 1
+    statement: Statement
+    reaches: Reach
+    conditions: tuple[Callable[[Context], bool], ...]
+
+    def applies(self, caller: Principal, resource: str, context: Context, *, on_resource: bool) -> bool:
+        """Whether it is about this request, whose action it covers; `on_resource`: it names principals."""
+        if (on_resource and not self.statement.concerns(caller)) or not self.reaches(resource, context):
+            return False
+        for holds in self.conditions:  # noqa: SIM110 - a generator costs as much as a condition
+            if not holds(context):
+                return False
+        return True
 
 
 @lru_cache(maxsize=4096)
@@ -126,8 +159,20 @@ class Document:
     version: str
     statements: tuple[Statement, ...]
     id: str | None = None
+    _rules: dict[tuple[str, Effect], tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
 
-    @property
-    def has_variables(self) -> bool:
-        """Whether `${…}` is a policy variable in it."""
-        return self.version == WITH_VARIABLES
+    def rules(self, action: str, effect: Effect) -> tuple[Rule, ...]:
+        """Give the statements of this effect that are about an action; they are made ready once."""
+        found = self._rules.get((action, effect))
+        if found is None:
+            if len(self._rules) >= _RULES_KEPT:
+                self._rules.clear()
+            found = self._rules[action, effect] = tuple(self._made_ready(action, effect))
+        return found
+
+    def _made_ready(self, action: str, effect: Effect) -> Iterator[Rule]:
+        variables = self.version == WITH_VARIABLES
+        for number, statement in enumerate(self.statements, 1):
+            if statement.effect is effect and statement.covers(action):
+                tests = tuple(condition.test(variables=variables) for condition in statement.conditions)
+                yield Rule(number, statement, statement.reach(variables=variables), tests)

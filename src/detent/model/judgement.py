@@ -8,11 +8,11 @@
 - A rotation step may what its grant says, unless the resource's policy denies it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from detent.model.document import Document, Effect, Statement
+from detent.model.document import Document, Effect, Rule
 from detent.model.policy import Ask, Principal, step_may
 
 
@@ -51,12 +51,12 @@ class Verdict(NamedTuple):
 
 class _Found(NamedTuple):
     source: Source
-    number: int
-    statement: Statement
+    rule: Rule
 
     def verdict(self) -> Verdict:
-        name = self.statement.sid or f"#{self.number}"
-        return Verdict(self.statement.effect is Effect.ALLOW, self.source.kind, self.source.name, name)
+        statement = self.rule.statement
+        name = statement.sid or f"#{self.rule.number}"
+        return Verdict(statement.effect is Effect.ALLOW, self.source.kind, self.source.name, name)
 
 
 _ROOT = Verdict(True)
@@ -73,29 +73,30 @@ def judge(
     """Decide. `session` None: nothing narrows the caller; empty: it narrows it to nothing."""
     if caller.grant is not None and not step_may(caller.grant, ask):
         return Verdict(False)
-    sources = (*identity, *(() if resource is None else (resource,)), *(session or ()))
-    applying = list(_applying(sources, caller, ask)) if sources else []
-    for found in applying:
-        if found.statement.effect is Effect.DENY:
-            return found.verdict()
+    shared = () if resource is None else (resource,)
+    denied = _first((*identity, *shared, *(session or ())), Effect.DENY, caller, ask)
+    if denied is not None:
+        return denied.verdict()
     if caller.grant is not None:
         return _ROOT
-    narrowed = session is not None and not any(found.source.kind is PolicyKind.SESSION for found in applying)
-    own = _ROOT if caller.is_root else _first(applying, PolicyKind.IDENTITY)
+    narrowed = session is not None and _first(session, Effect.ALLOW, caller, ask) is None
+    own = _first(() if caller.is_root else identity, Effect.ALLOW, caller, ask)
+    mine = _ROOT if caller.is_root else None if own is None else own.verdict()
+    granting = list(_applying(shared, Effect.ALLOW, caller, ask))
     if caller.account == ask.account:
-        return _within(caller, own, applying, narrowed=narrowed)
-    return _across(own, _first(applying, PolicyKind.RESOURCE), narrowed=narrowed)
+        return _within(caller, mine, granting, narrowed=narrowed)
+    return _across(mine, granting[0].verdict() if granting else None, narrowed=narrowed)
 
 
 def trusts(caller: Principal, ask: Ask, trust: Source) -> bool:
     """Whether a role's trust document allows something to the caller, or leaves it to the caller's account."""
-    return any(found.statement.effect is Effect.ALLOW for found in _applying((trust,), caller, ask))
+    return _first((trust,), Effect.ALLOW, caller, ask) is not None
 
 
-def _within(caller: Principal, own: Verdict | None, applying: Iterable[_Found], *, narrowed: bool) -> Verdict:
-    granting = [found for found in applying if found.source.kind is PolicyKind.RESOURCE and _grants(found, caller)]
+def _within(caller: Principal, own: Verdict | None, allowing: Iterable[_Found], *, narrowed: bool) -> Verdict:
+    granting = [found for found in allowing if _grants(found, caller)]
     for found in granting:
-        if caller.role is not None and any(named.name == caller.arn for named in found.statement.principals):
+        if caller.role is not None and any(named.name == caller.arn for named in found.rule.statement.principals):
             return own if own is not None and not narrowed else found.verdict()
     allowed = own or (granting[0].verdict() if granting else None)
     if allowed is None:
@@ -113,23 +114,18 @@ def _across(own: Verdict | None, shared: Verdict | None, *, narrowed: bool) -> V
 
 def _grants(found: _Found, caller: Principal) -> bool:
     """Whether a resource's Allow gives something to the caller, and not only to its account to pass on."""
-    principals = found.statement.principals
+    principals = found.rule.statement.principals
     return not principals or any(named.means(caller) and named.account is None for named in principals)
 
 
-def _first(applying: Iterable[_Found], kind: PolicyKind) -> Verdict | None:
-    return next((found.verdict() for found in applying if found.source.kind is kind), None)
+def _first(sources: Iterable[Source], effect: Effect, caller: Principal, ask: Ask) -> _Found | None:
+    return next(_applying(sources, effect, caller, ask), None)
 
 
-def _applying(sources: Iterable[Source], caller: Principal, ask: Ask) -> Iterable[_Found]:
-    """Give the statements that are about this request."""
+def _applying(sources: Iterable[Source], effect: Effect, caller: Principal, ask: Ask) -> Iterator[_Found]:
+    """Give the statements of this effect that are about this request."""
     for source in sources:
-        variables = source.document.has_variables
-        for number, statement in enumerate(source.document.statements, 1):
-            if (
-                statement.covers(ask.action)
-                and (source.kind is not PolicyKind.RESOURCE or statement.concerns(caller))
-                and statement.reaches(ask.resource, ask.context, variables=variables)
-                and all(condition.holds(ask.context, variables=variables) for condition in statement.conditions)
-            ):
-                yield _Found(source, number, statement)
+        on_resource = source.kind is PolicyKind.RESOURCE
+        for rule in source.document.rules(ask.action, effect):
+            if rule.applies(caller, ask.resource, ask.context, on_resource=on_resource):
+                yield _Found(source, rule)

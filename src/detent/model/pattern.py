@@ -19,6 +19,7 @@ _SPECIAL = re.compile(r"[*?$]")
 _REFERENCE = re.compile(r"\s*([^,']+?)\s*(?:,\s*'(.*)'\s*)?", re.DOTALL)  # a key, and perhaps a default
 
 Matcher = Callable[[str], object]  # true for a text that fits
+Fits = Callable[[str, Context], bool | None]  # None: the pattern has a variable that the request lacks
 
 
 def folded(text: str) -> str:
@@ -57,30 +58,32 @@ def _compiled(regex: str) -> Matcher:
     return re.compile(f"{first}{middle}.*{rest[-1]}", re.DOTALL).fullmatch
 
 
-def filled(pattern: str, context: Context) -> str | None:
-    """Put what the request says in the place of variables; None: one of them it does not say, or in several values."""
-    if "${" not in pattern:
-        return pattern
-    lacking = False
+@lru_cache(maxsize=_KEPT)
+def filler(pattern: str) -> Callable[[Context], str | None]:
+    """Give what puts what the request says in the place of variables; None: one it does not say, or several values."""
+    texts = _VARIABLE.split(pattern)
+    pieces = [*map(_reference, texts[1::2])]
 
-    def value(found: "re.Match[str]") -> str:
-        nonlocal lacking
-        if found[1] in {"*", "?", "$"}:
-            return found[0]
-        text = _value(found[1], context)
-        lacking = lacking or text is None
-        return _SPECIAL.sub(r"${\g<0>}", text or "")
+    def fill(context: Context) -> str | None:
+        whole = [texts[0]]
+        for number, (key, otherwise) in enumerate(pieces, 1):
+            values = None if key is None else context(key)
+            value = otherwise if values is None else values[0] if len(values) == 1 else None
+            if value is None:
+                return None
+            is_plain = key is None or value.isalnum()
+            whole += (value if is_plain else _SPECIAL.sub(r"${\g<0>}", value), texts[2 * number])
+        return "".join(whole)
 
-    text = _VARIABLE.sub(value, pattern)
-    return None if lacking else text
+    return fill
 
 
-def _value(reference: str, context: Context) -> str | None:
-    parts = _REFERENCE.fullmatch(reference)
-    values = None if parts is None else context(folded(parts[1]))
-    if values is None or parts is None:
-        return None if parts is None else parts[2]
-    return values[0] if len(values) == 1 else None
+def _reference(text: str) -> tuple[str | None, str | None]:
+    """Read what stands in the braces: a key, and what to take without it; no key: a text that stays as it is."""
+    if text in {"*", "?", "$"}:
+        return None, f"${{{text}}}"
+    parts = _REFERENCE.fullmatch(text)
+    return (None, None) if parts is None else (folded(parts[1]), parts[2])
 
 
 def literal(pattern: str) -> str:
@@ -88,16 +91,23 @@ def literal(pattern: str) -> str:
     return _ESCAPE.sub(r"\1", pattern) if "${" in pattern else pattern
 
 
-def fits(pattern: str, text: str, context: Context, *, variables: bool) -> bool | None:
-    """Whether the whole text fits a pattern; None: it has a variable that the request lacks."""
+def fitting(pattern: str, *, variables: bool) -> Fits:
+    """Give what tells whether a text fits."""
     if not variables or "${" not in pattern:
-        return bool(matcher(pattern)(text))
-    resolved = filled(pattern, context)
-    return None if resolved is None else bool(_once(resolved)(text))
+        fit = matcher(pattern)
+        return lambda text, _context: bool(fit(text))
+    fill = filler(pattern)
+
+    def fits(text: str, context: Context) -> bool | None:
+        resolved = fill(context)
+        return None if resolved is None else bool(resolved_matcher(resolved)(text))
+
+    return fits
 
 
-def _once(resolved: str) -> Matcher:
-    """Compile a pattern that another request will not have: it takes no place among those kept."""
+@lru_cache(maxsize=1024)
+def resolved_matcher(resolved: str) -> Matcher:
+    """Compile a filled pattern. They are as many as there are requests: they push only each other out."""
     return matcher.__wrapped__(resolved, escapes=True)
 
 
