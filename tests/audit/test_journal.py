@@ -60,7 +60,7 @@ def test_processes_and_threads_write_one_chain(path: Path) -> None:
 def test_lines_whose_writer_died_before_the_head_are_taken_in(path: Path) -> None:
     first = journal(path)
     head = first.append([RECORD])
-    line, after = Chain(KEY).line(head, RECORD)
+    line, after = Chain(KEY).lines(head, [RECORD])
     with path.open("ab") as file:
         file.write(line)
     other = journal(path)
@@ -74,7 +74,7 @@ def test_lines_whose_writer_died_before_the_head_are_taken_in(path: Path) -> Non
 @pytest.mark.parametrize("kept", [1, 20, -1])
 def test_a_line_whose_writer_died_within_it_is_cut_off(path: Path, kept: int) -> None:
     head = journal(path).append([RECORD])
-    line, _ = Chain(KEY).line(head, RECORD)
+    line, _ = Chain(KEY).lines(head, [RECORD])
     with path.open("ab") as file:
         file.write(line[:kept])
     journal(path).append([RECORD])
@@ -84,7 +84,7 @@ def test_a_line_whose_writer_died_within_it_is_cut_off(path: Path, kept: int) ->
 
 def test_a_forged_line_at_the_end_stays_for_all_to_see(path: Path) -> None:
     head = journal(path).append([RECORD])
-    line, _ = Chain(bytes(range(32))).line(head, RECORD)
+    line, _ = Chain(bytes(range(32))).lines(head, [RECORD])
     with path.open("ab") as file:
         file.write(line)
     journal(path).append([RECORD])

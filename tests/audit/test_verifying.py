@@ -61,7 +61,7 @@ def change(lines: list[bytes]) -> list[bytes]:
 
 
 def forge(lines: list[bytes]) -> list[bytes]:
-    line, _ = Chain(bytes(32)).line(Head(4, bytes(16)), b'{"eventName":"Forged"}')
+    line, _ = Chain(bytes(32)).lines(Head(4, bytes(16)), [b'{"eventName":"Forged"}'])
     return [*lines[:4], line, *lines[4:]]
 
 

@@ -7,6 +7,7 @@ number and predecessor show what is missing or out of place. Only the head, kept
 import hmac
 import re
 import struct
+from collections.abc import Iterable
 from typing import NamedTuple, Self
 
 _BYTES = 16  # of a hash that are kept: as hard to hit upon as a key of 128 bits
@@ -64,15 +65,19 @@ class Chain:
         """Take the key, of 32 bytes."""
         self._key = key
 
-    def line(self, head: Head, record: bytes) -> tuple[bytes, Head]:
-        """Put a record, a JSON object, behind the head; gives its line and the new head."""
-        sequence = head.sequence + 1
-        signed = b'%b,"sequence":%d,"previous":"%b"' % (record[:-1], sequence, head.mac.hex().encode())
-        mac = self._mac(signed)
-        return b'%b,"mac":"%b"}\n' % (signed, mac.hex().encode()), Head(sequence, mac)
+    def lines(self, head: Head, records: Iterable[bytes]) -> tuple[bytes, Head]:
+        """Put records, JSON objects, behind the head; gives their lines and the new head."""
+        sequence, previous = head.sequence, head.mac.hex().encode()
+        lines: list[bytes] = []
+        for record in records:
+            sequence += 1
+            signed = b'%b,"sequence":%d,"previous":"%b"' % (record[:-1], sequence, previous)
+            previous = self._mac(signed).hex().encode()
+            lines += (signed, b',"mac":"', previous, b'"}\n')
+        return b"".join(lines), Head(sequence, bytes.fromhex(previous.decode()))
 
     def is_own(self, line: bytes) -> bool:
-        """Whether a line, with its newline, was made by `line` under this key, and not changed since."""
+        """Whether a line, with its newline, was made by `lines` under this key, and not changed since."""
         link = read_link(line)
         return link is not None and hmac.compare_digest(self._mac(line[:-_MAC_END]), link.head.mac)
 

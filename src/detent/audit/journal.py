@@ -9,8 +9,8 @@ import fcntl
 import os
 import struct
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +60,23 @@ def _unpacked(packed: bytes) -> Mark | None:
     return Mark(Head.unpacked(packed[: -_END.size]), *_END.unpack(packed[-_END.size :]))
 
 
+class _Lock:
+    """Keeps out other threads and other processes; a context manager made of a generator costs three times as much."""
+
+    __slots__ = ("_descriptor", "_threads")
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._threads = descriptor, threading.Lock()
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self._threads.release()
+
+
 class Journal:
     """One process's door to the file. Threads may share it, forked processes may not."""
 
@@ -70,20 +87,21 @@ class Journal:
         """
         self._path, self._chain, self._fsync = path, chain, fsync
         self._anchored = anchored
-        self._threads = threading.Lock()
-        self._file = self._opened()
+        self._name = os.fspath(path)  # a `Path` would be asked for it at each append
+        self._open()
         self._side = os.open(head_file(path), os.O_RDWR | os.O_CREAT, 0o600)
+        self._lock = _Lock(self._side)
+        self._last, self._packed = Mark(START, 0), b""  # as this process left the small file
 
     def append(self, records: Sequence[bytes]) -> Head:
         """Append records, JSON objects, in one write; gives the new head. Raises OSError when not all are there."""
-        with self._locked():
+        with self._lock:
             mark = self._whole()
-            head, lines = mark.head, []
-            for record in records:
-                line, head = self._chain.line(head, record)
-                lines.append(line)
-            self._write(b"".join(lines), mark.end)
-            os.pwrite(self._side, Mark(head, mark.end + sum(map(len, lines))).packed(), 0)
+            lines, head = self._chain.lines(mark.head, records)
+            self._write(lines, mark.end)
+            self._last = Mark(head, mark.end + len(lines))
+            self._packed = self._last.packed()
+            os.pwrite(self._side, self._packed, 0)
             written = os.dup(self._file) if self._fsync else None
         if written is not None:
             _settle(written)
@@ -91,7 +109,7 @@ class Journal:
 
     def head(self) -> Head:
         """Give the head, whichever process made it; reads on from where the last one died."""
-        with self._locked():
+        with self._lock:
             return self._whole().head
 
     def close(self) -> None:
@@ -99,22 +117,16 @@ class Journal:
         os.close(self._file)
         os.close(self._side)
 
-    def _opened(self) -> int:
-        return os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with self._threads:
-            fcntl.flock(self._side, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.flock(self._side, fcntl.LOCK_UN)
+    def _open(self) -> None:
+        self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        opened = os.fstat(self._file)
+        self._inode = opened.st_ino, opened.st_dev
 
     def _whole(self) -> Mark:
         """Give the mark, with the file ending just there."""
         size = self._size()
-        mark = _unpacked(os.pread(self._side, _HEAD_BYTES + 1, 0)) or Mark(START, 0)
+        packed = os.pread(self._side, _HEAD_BYTES + 1, 0)
+        mark = self._last if packed == self._packed else _unpacked(packed) or Mark(START, 0)
         if mark.end < size:
             mark = self._read_on(mark)
         if mark.head.sequence < self._anchored.sequence:  # after a power cut the store may know more than the disk
@@ -126,11 +138,11 @@ class Journal:
     def _size(self) -> int:
         """Give the file's size; a file that was renamed, as log rotation does, is followed by a new one."""
         with suppress(FileNotFoundError):
-            found, opened = self._path.stat(), os.fstat(self._file)
-            if (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino):
+            found = os.stat(self._name)  # noqa: PTH116 - as `_name`
+            if (found.st_ino, found.st_dev) == self._inode:
                 return found.st_size
         os.close(self._file)
-        self._file = self._opened()
+        self._open()
         return os.fstat(self._file).st_size
 
     def _read_on(self, mark: Mark) -> Mark:

@@ -3,12 +3,13 @@
 from functools import lru_cache
 
 from detent.model.errors import NotPermitted
-from detent.model.judgement import PolicyKind, Source, Verdict, judge
+from detent.model.judgement import PolicyKind, Source, Verdict
 from detent.model.policy import NO_CONTEXT, Ask, Principal
 from detent.model.secret import Secret
 from detent.service.conditions import Conditions
 from detent.service.documents import DocumentKind, compiled
 from detent.service.env import Env
+from detent.service.verdicts import verdict
 
 DEFAULT = "default"  # the one name under which callers may keep a secret's policy
 _SESSION_POLICY = "session"
@@ -17,11 +18,11 @@ _KEPT = 4096  # sets of documents: what stands in them never changes
 
 def allow(env: Env, caller: Principal, ask: Ask, resource: Source | None = None, *, shown: str | None = None) -> None:
     """Raise NotPermitted, in the reference's words (A.6), unless the caller may; `shown` is named as the resource."""
-    verdict = judged(env, caller, ask, resource)
-    if not verdict.allowed:
+    found = judged(env, caller, ask, resource)
+    if not found.allowed:
         raise NotPermitted(
             f"User: {caller.arn} is not authorized to perform: {ask.action} on resource: {shown or ask.resource}"
-            f" {verdict.because(ask.action)}"
+            f" {found.because(ask.action)}"
         )
 
 
@@ -29,7 +30,7 @@ def judged(env: Env, caller: Principal, ask: Ask, resource: Source | None = None
     """Say whether the caller may, and what decided it."""
     if ask.context is NO_CONTEXT:
         ask = ask._replace(context=Conditions(env, caller, ask.account))
-    return judge(caller, ask, identity=_own(env, caller), resource=resource, session=_narrowing(caller))
+    return verdict(caller, ask, _own(env, caller), resource, _narrowing(caller))
 
 
 def resource_policy(env: Env, secret: Secret) -> Source | None:
