@@ -35,7 +35,8 @@ TABLE = {  # section I
     ("TagResource", "UntagResource"): 50,
     ("AssociateCrossAccountReplica", "DisassociateCrossAccountReplica", "ListResourcePolicies"): 50,  # not in the table
     ("DescribeRotation", "ListRotations"): 50,  # Detent's own
-    ("CreateKey", "DisableKey", "EnableKey", "ListKeys"): 50,
+    ("CreateKey", "DisableKey", "EnableKey", "ListKeys", "DescribeKey"): 50,
+    ("RotateKey", "ScheduleKeyDeletion", "CancelKeyDeletion"): 50,
     ("CreateUser", "UpdateUser", "DescribeUser", "ListUsers", "DeleteUser"): 50,
     ("CreateRole", "UpdateRole", "DescribeRole", "ListRoles", "DeleteRole", "RevokeSessions"): 50,
     (

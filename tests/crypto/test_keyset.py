@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detent.crypto.keyset import Keyset, KeysetUnreadable, version_context
+from detent.crypto.keyset import Keyset, version_context
+from detent.crypto.root import KeysetUnreadable, RootKeyset
 from detent.model.errors import CannotOpen
 from detent.model.value import SecretValue
 
 
 @pytest.fixture(scope="module")
 def keyset(tmp_path_factory: pytest.TempPathFactory) -> Keyset:
-    return Keyset.create(tmp_path_factory.mktemp("keyset") / "keyset.json")
+    return RootKeyset.create(tmp_path_factory.mktemp("keyset") / "keyset.json")
 
 
 @given(plain=st.text() | st.binary(), context=st.text(max_size=20))
@@ -38,7 +39,7 @@ def test_changed_bytes_and_another_keyset_open_nothing(keyset: Keyset, tmp_path:
         with pytest.raises(CannotOpen):
             keyset.open(type(sealed)(bytes(changed), sealed.keyset_id), "c")
     with pytest.raises(CannotOpen):
-        Keyset.create(tmp_path / "other.json").open(sealed, "c")
+        RootKeyset.create(tmp_path / "other.json").open(sealed, "c")
 
 
 def test_equal_values_never_look_equal(keyset: Keyset) -> None:
@@ -47,11 +48,11 @@ def test_equal_values_never_look_equal(keyset: Keyset) -> None:
 
 def test_a_keyset_is_its_owners_alone_and_comes_back_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "keyset.json"
-    sealed = Keyset.create(path).seal(SecretValue("x"), "c")
+    sealed = RootKeyset.create(path).seal(SecretValue("x"), "c")
     assert path.stat().st_mode & 0o777 == 0o600
-    assert Keyset.load(path).open(sealed, "c").reveal() == "x"
+    assert RootKeyset.load(path).open(sealed, "c").reveal() == "x"
     with pytest.raises(FileExistsError):
-        Keyset.create(path)
+        RootKeyset.create(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"primaryKeyId": 1, "key": []}', b"\xff\xfe", b"not json"])
@@ -59,10 +60,10 @@ def test_a_file_that_is_no_keyset_is_one_clear_line(tmp_path: Path, content: byt
     path = tmp_path / "keyset.json"
     path.write_bytes(content)
     with pytest.raises(KeysetUnreadable, match="is not a Tink keyset: put the original file back") as refusal:
-        Keyset.load(path)
+        RootKeyset.load(path)
     assert "\n" not in str(refusal.value)
     with pytest.raises(KeysetUnreadable, match="No such file"):
-        Keyset.load(tmp_path / "absent.json")
+        RootKeyset.load(tmp_path / "absent.json")
 
 
 def test_a_secret_value_shows_and_gives_nothing_but_through_its_door(canary) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from detent.crypto.keyset import Keyset
+from detent.crypto.root import RootKeyset
 from detent.main.house import House
 from detent.main.settings import Settings
 from detent.service.access import create_root_key
@@ -214,7 +214,7 @@ def test_a_batch_notes_the_day_of_each_read(tmp_path: Path, canary: Canary, sele
 def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningDetent, Any]]:
     """A server, and a client of the root of a second account on it."""
     with running(tmp_path_factory.mktemp("neighbours") / "data") as server:
-        house = House(Settings(server.data), Keyset.load(server.data / "keyset.json"))
+        house = House(Settings(server.data), RootKeyset.load(server.data / "keyset.json"))
         key, secret = house.store.write(lambda tx: create_root_key(house.server.env(tx, "us-east-1"), NEIGHBOUR))
         house.close()
         yield server, server.client(aws_access_key_id=key, aws_secret_access_key=str(secret.reveal()))

@@ -30,7 +30,7 @@ PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text())
 REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference" / "detent-api.md"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:detent-postgres-single-user"
 KINDS = ("State", "Step", "Purpose", "Outcome", "KeyState", "AccessKeyState")
-STRUCTURES = ("Attempt", "Key", "User", "AccessKey", "LastUsed", "Tag", "TagInput", "Role", "Policy")
+STRUCTURES = ("Attempt", "Key", "DescribedKey", "User", "AccessKey", "LastUsed", "Tag", "TagInput", "Role", "Policy")
 ROWS = {row.name: row for row in OPERATIONS.values() if row.service == DETENT}
 
 
@@ -130,7 +130,7 @@ def test_the_model_has_the_words_that_are_given(model: ServiceModel) -> None:
         "Step": set(Step),
         "Purpose": set(Purpose),
         "Outcome": {"succeeded", "failed"},
-        "KeyState": {"enabled", "disabled"},
+        "KeyState": {"enabled", "disabled", "pending-deletion"},
         "AccessKeyState": {"active", "inactive"},
     }
 

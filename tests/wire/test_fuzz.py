@@ -103,6 +103,7 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "ExternalSecretRotationRoleArn": mostly(["arn:aws:iam::000000000000:role/r"], "r"),
     "ExternalSecretRotationMetadata": st.lists(st.fixed_dictionaries({}, optional=METADATA), max_size=2),
     "KeyId": KEYS,
+    "PendingWindowInDays": mostly([7, 30], 6, 31),
     "Alias": mostly(["alias/a", "alias/b"], "alias/aws/x", "alias/", "a"),
     "Filters": st.lists(st.fixed_dictionaries({}, optional=FILTER), max_size=3),
     "SortBy": mostly(["created-date", "last-accessed-date", "last-changed-date", "name"], "Name"),

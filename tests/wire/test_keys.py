@@ -172,5 +172,6 @@ def test_what_makes_no_key_is_refused(own_api, key: dict[str, Any]) -> None:
     missing = str(uuid4())
     with refused(("ResourceNotFoundException", f"There is no key {missing} in us-east-1.")):
         own_api.disable_key(KeyId=missing)
-    with refused(("InvalidParameterException", "The default key can be neither enabled nor disabled.")):
+    default = "The default key is the root keyset: `detent keyset` shows and rotates it."
+    with refused(("InvalidParameterException", default)):
         own_api.disable_key(KeyId="alias/aws/secretsmanager")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from detent.crypto.keyset import Keyset
+from detent.crypto.root import RootKeyset
 from detent.main.house import House
 from detent.main.settings import Settings
 from detent.model.identity import Identity, IdentityKind
@@ -46,7 +46,7 @@ BROAD = (
 @pytest.fixture(scope="module")
 def _neighbour(shared_detent: RunningDetent) -> Iterator[None]:
     """A user of another account has an access key of this server."""
-    house = House(Settings(shared_detent.data), Keyset.load(shared_detent.data / "keyset.json"))
+    house = House(Settings(shared_detent.data), RootKeyset.load(shared_detent.data / "keyset.json"))
     now = house.server.clock.now()
     reader = Identity(NEIGHBOUR, IdentityKind.USER, "reader", "AIDAREADER", now)
 

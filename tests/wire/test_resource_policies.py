@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from detent.crypto.keyset import Keyset
+from detent.crypto.root import RootKeyset
 from detent.main.house import House
 from detent.main.settings import Settings
 from servers.canary import Canary
@@ -72,7 +72,7 @@ def test_a_change_of_policy_saves_the_secret_but_is_no_change_of_its_date(
     client, name: str, shared_detent: RunningDetent
 ) -> None:
     """C.8 does not list policies; a replica follows each save."""
-    house = House(Settings(shared_detent.data), Keyset.load(shared_detent.data / "keyset.json"))
+    house = House(Settings(shared_detent.data), RootKeyset.load(shared_detent.data / "keyset.json"))
 
     def seen() -> tuple[int, Any]:
         with house.store.read() as tx:
@@ -121,7 +121,7 @@ def test_the_list_names_the_default_policy(client, name: str) -> None:
 def test_a_list_of_several_goes_by_pages_default_first(
     client, name: str, shared_detent: RunningDetent, detent: RunningDetent
 ) -> None:
-    house = House(Settings(shared_detent.data), Keyset.load(shared_detent.data / "keyset.json"))
+    house = House(Settings(shared_detent.data), RootKeyset.load(shared_detent.data / "keyset.json"))
 
     def keep(tx: Any) -> None:
         secret = tx.secrets.named(OWN, "us-east-1", name)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from detent.crypto.keyset import Keyset, version_context
+from detent.crypto.keyset import version_context
+from detent.crypto.root import RootKeyset
 from detent.model.value import SecretValue
 from servers.canary import Canary
 from servers.detent import running
@@ -31,7 +32,7 @@ def turned_bit(store: sqlite3.Connection) -> None:
 def sealed_elsewhere(store: sqlite3.Connection) -> None:
     """Seal values of the right context under a keyset that this server does not have."""
     folder = Path(store.execute("PRAGMA database_list").fetchone()[2]).parent.parent
-    other = Keyset.create(folder / "other.json")
+    other = RootKeyset.create(folder / "other.json")
     rows = store.execute("SELECT key, arn, id FROM versions JOIN secrets ON key = secret_key LIMIT 2").fetchall()
     for key, arn, version in rows:
         sealed = other.seal(SecretValue("another's"), version_context(arn, version))

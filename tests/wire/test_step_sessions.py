@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from detent.crypto.keyset import Keyset
+from detent.crypto.root import RootKeyset
 from detent.main.house import House, Steps
 from detent.main.settings import Settings
 from detent.model.ports import SessionCredentials
@@ -79,7 +79,7 @@ def keys(credentials: SessionCredentials) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def house(shared_detent: RunningDetent) -> Iterator[House]:
     """This process's own rooms on the running server's data folder, as one more of its processes."""
-    opened = House(Settings(shared_detent.data), Keyset.load(shared_detent.data / "keyset.json"))
+    opened = House(Settings(shared_detent.data), RootKeyset.load(shared_detent.data / "keyset.json"))
     yield opened
     opened.close()
 

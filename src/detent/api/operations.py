@@ -274,10 +274,21 @@ _ROWS = (
         sts_replies.session_token,
         Runs.ON_WRITER,
     ),
+    Operation(DETENT, "CancelKeyDeletion", shapes.KeyNamed, keys.cancel_key_deletion, replies.key, Runs.ON_WRITER),
     Operation(DETENT, "CreateKey", shapes.CreateKey, keys.create_key, replies.key, Runs.ON_WRITER),
+    Operation(DETENT, "DescribeKey", shapes.KeyNamed, keys.describe_key, replies.key_described, Runs.ON_THREAD),
     Operation(DETENT, "DisableKey", shapes.KeyNamed, keys.disable_key, replies.key, Runs.ON_WRITER),
     Operation(DETENT, "EnableKey", shapes.KeyNamed, keys.enable_key, replies.key, Runs.ON_WRITER),
     Operation(DETENT, "ListKeys", shapes.ListKeys, keys.list_keys, replies.keys, Runs.ON_THREAD),
+    Operation(DETENT, "RotateKey", shapes.KeyNamed, keys.rotate_key, replies.key, Runs.ON_WRITER),
+    Operation(
+        DETENT,
+        "ScheduleKeyDeletion",
+        shapes.ScheduleKeyDeletion,
+        keys.schedule_key_deletion,
+        replies.key,
+        Runs.ON_WRITER,
+    ),
     Operation(
         DETENT, "DescribeRotation", shapes.DescribeRotation, history.describe_rotation, replies.rotation, Runs.ON_LOOP
     ),

@@ -52,7 +52,8 @@ _TABLE = (
     # A Choice: these are newer than AWS's table, and those after them Detent's own.
     Group(50, ("AssociateCrossAccountReplica", "DisassociateCrossAccountReplica", "ListResourcePolicies")),
     Group(50, ("DescribeRotation", "ListRotations")),
-    Group(50, ("CreateKey", "DisableKey", "EnableKey", "ListKeys")),
+    Group(50, ("CreateKey", "DisableKey", "EnableKey", "ListKeys", "DescribeKey")),
+    Group(50, ("RotateKey", "ScheduleKeyDeletion", "CancelKeyDeletion")),
     Group(50, ("CreateUser", "UpdateUser", "DescribeUser", "ListUsers", "DeleteUser")),
     Group(50, ("CreateRole", "UpdateRole", "DescribeRole", "ListRoles", "DeleteRole", "RevokeSessions")),
     Group(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 from detent.api import shapes
 from detent.api.errors import code_of
@@ -15,6 +16,7 @@ from detent.model.value import SecretValue
 from detent.service.batches import Tried
 from detent.service.cross_account import Linked
 from detent.service.history import SecretRotation
+from detent.service.keys import DescribedKey
 from detent.service.paging import Paged
 from detent.service.policies import NamedPolicy
 from detent.service.replication import cross_account, regional
@@ -273,13 +275,26 @@ def policy_validation(failures: list[Failure]) -> shapes.PolicyValidationReply:
 
 def key(keyset: CustomerKeyset) -> shapes.KeyReply:
     """Answer with one keyset."""
-    return shapes.KeyReply(
-        key_id=keyset.id,
-        arn=keyset.arn,
-        state="enabled" if keyset.enabled else "disabled",
-        created_date=seconds(keyset.created),
-        alias=keyset.alias,
-    )
+    return shapes.KeyReply(**_key(keyset))
+
+
+def key_described(described: DescribedKey) -> shapes.KeyDescribedReply:
+    """Answer with one keyset and what lies under it."""
+    total, stale = described.seals
+    return shapes.KeyDescribedReply(**_key(described.keyset), values=total, values_to_reseal=stale)
+
+
+def _key(keyset: CustomerKeyset) -> dict[str, Any]:
+    enabled = "enabled" if keyset.enabled else "disabled"
+    return {
+        "key_id": keyset.id,
+        "arn": keyset.arn,
+        "state": enabled if keyset.deletion is None else "pending-deletion",
+        "created_date": seconds(keyset.created),
+        "alias": keyset.alias,
+        "rotated_date": None if keyset.rotated is None else seconds(keyset.rotated),
+        "deletion_date": None if keyset.deletion is None else seconds(keyset.deletion),
+    }
 
 
 def keys(keysets: list[CustomerKeyset]) -> shapes.ListKeysReply:

@@ -391,6 +391,12 @@ class KeyNamed(Request):
     key_id: Annotated[str, Meta(min_length=1, max_length=2048)]
 
 
+class ScheduleKeyDeletion(KeyNamed):
+    """Detent's own: the end of a keyset, some days off."""
+
+    pending_window_in_days: Annotated[int, Meta(ge=7, le=30)] = 30
+
+
 class KeyReply(Reply):
     """One keyset."""
 
@@ -399,6 +405,15 @@ class KeyReply(Reply):
     state: str
     created_date: float
     alias: str | None = None
+    rotated_date: float | None = None
+    deletion_date: float | None = None
+
+
+class KeyDescribedReply(KeyReply, kw_only=True):
+    """One keyset, and how many values lie under it, under its primary key or not yet."""
+
+    values: int
+    values_to_reseal: int
 
 
 class ListKeysReply(Reply):

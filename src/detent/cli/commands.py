@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from detent import __version__
-from detent.cli import audit_commands
+from detent.cli import audit_commands, keyset_commands
 from detent.cli.failure import CommandFailed
 from detent.main.settings import Settings
 
@@ -40,6 +40,7 @@ def _folder(what: str) -> Any:  # noqa: ANN401 - as above
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
 app.add_typer(audit_commands.app, name="audit")
+app.add_typer(keyset_commands.app, name="keyset")
 
 Server = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_SERVER)]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name or ARN.", show_default=False)]

@@ -1,11 +1,12 @@
-"""The root keyset: makes, loads, seals and opens, by Tink."""
+"""Sealing values with Tink's keysets. A sealed value opens only with its keyset and its context."""
 
+import base64
 import io
-import os
-from pathlib import Path
+import json
 
 import tink
-from tink import TinkError, aead, cleartext_keyset_handle
+from tink import aead, proto_keyset_format, secret_key_access
+from tink.proto import tink_pb2
 
 from detent.model.errors import CannotOpen
 from detent.model.keyset import ROOT_KEYSET_ID
@@ -14,10 +15,7 @@ from detent.model.value import SealedValue, SecretValue
 aead.register()
 
 _TEXT, _BINARY = b"t", b"b"  # the first byte of what is sealed: a version holds either text or binary (C.3)
-
-
-class KeysetUnreadable(Exception):
-    """The root keyset cannot be used."""
+_PREFIX_BYTES = 5  # Tink begins what a key sealed with 1 and the key's id
 
 
 class Keyset:
@@ -26,50 +24,50 @@ class Keyset:
     def __init__(self, handle: tink.KeysetHandle, id: str = ROOT_KEYSET_ID) -> None:  # noqa: A002 - the field's own name
         """Take a Tink keyset handle of AEAD keys."""
         self.id = id
-        self._aead = handle.primitive(aead.Aead)
+        self._use(handle)
 
-    @classmethod
-    def create(cls, path: Path) -> "Keyset":
-        """Make a new keyset in a new file that only its owner can read, whole or not at all. Raises FileExistsError."""
-        handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            cleartext_keyset_handle.write(tink.JsonKeysetWriter(file), handle)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            path.hardlink_to(draft)  # unlike a rename it never replaces a keyset that is there
-        finally:
-            draft.unlink()
-        return cls(handle)
+    def _use(self, handle: tink.KeysetHandle) -> None:
+        info = handle.keyset_info()
+        self.size: int = len(info.key_info)
+        self.prefix = sealed_prefix(info.primary_key_id)
+        self._aead: aead.Aead = handle.primitive(aead.Aead)
 
-    @classmethod
-    def load(cls, path: Path) -> "Keyset":
-        """Read a keyset from its file. Raises KeysetUnreadable with one line that says why."""
-        try:
-            text = path.read_text(encoding="ascii")
-            return cls(cleartext_keyset_handle.read(tink.JsonKeysetReader(text)))
-        except OSError as error:
-            raise KeysetUnreadable(f"cannot read the root keyset {path}: {error.strerror}") from None
-        except (TinkError, UnicodeDecodeError):
-            raise KeysetUnreadable(f"the root keyset {path} is not a Tink keyset: put the original file back") from None
+    def refresh(self) -> bool:
+        """Take in keys that were added elsewhere; says whether there were any."""
+        return False
 
     def sealed_keyset(self, id: str) -> bytes:  # noqa: A002 - the field's own name
         """Make a new keyset of this id; it is given sealed by this one, and never in the clear."""
-        text = io.StringIO()
-        handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
-        handle.write_with_associated_data(tink.JsonKeysetWriter(text), self._aead, _keyset_context(id))
-        return text.getvalue().encode()
+        return self._sealed_keyset(id, new_handle())
 
     def opened_keyset(self, id: str, sealed: bytes) -> "Keyset":  # noqa: A002 - the field's own name
         """Open what `sealed_keyset` made. Raises CannotOpen: another keyset, another id, or changed bytes."""
+        return Keyset(self._opened_keyset(id, sealed), id)
+
+    def rotated_keyset(self, id: str, sealed: bytes) -> bytes:  # noqa: A002 - the field's own name
+        """Give a sealed keyset with a new key, its primary from now on; those that it had still open."""
+        return self._sealed_keyset(id, with_new_primary(self._opened_keyset(id, sealed)))
+
+    def resealed_keyset(self, id: str, sealed: bytes) -> bytes:  # noqa: A002 - the field's own name
+        """Give a sealed keyset as it is, sealed by this one's primary key."""
+        return self._sealed_keyset(id, self._opened_keyset(id, sealed))
+
+    def sealed_last(self, sealed: bytes) -> bool:
+        """Whether it was the primary key that sealed this keyset."""
+        encrypted = base64.b64decode(json.loads(sealed)["encryptedKeyset"])
+        return encrypted.startswith(self.prefix)
+
+    def _sealed_keyset(self, id: str, handle: tink.KeysetHandle) -> bytes:  # noqa: A002 - the field's own name
+        text = io.StringIO()
+        handle.write_with_associated_data(tink.JsonKeysetWriter(text), self._aead, _keyset_context(id))
+        return text.getvalue().encode()
+
+    def _opened_keyset(self, id: str, sealed: bytes) -> tink.KeysetHandle:  # noqa: A002 - the field's own name
         try:
             reader = tink.JsonKeysetReader(sealed.decode())
-            handle = tink.read_keyset_handle_with_associated_data(reader, self._aead, _keyset_context(id))
-        except (TinkError, UnicodeDecodeError):
+            return tink.read_keyset_handle_with_associated_data(reader, self._aead, _keyset_context(id))
+        except (tink.TinkError, UnicodeDecodeError):
             raise CannotOpen from None
-        return Keyset(handle, id)
 
     def seal(self, value: SecretValue, context: str) -> SealedValue:
         """Seal a value so that it opens only with the same context, the associated data."""
@@ -81,10 +79,40 @@ class Keyset:
         """Open what `seal` made. Raises CannotOpen: another keyset, another context, or changed bytes."""
         try:
             marked = self._aead.decrypt(sealed.ciphertext, context.encode())
-        except TinkError:
+        except tink.TinkError:
             raise CannotOpen from None
         plain = marked[1:]
         return SecretValue(plain.decode() if marked[:1] == _TEXT else plain)
+
+
+def new_handle() -> tink.KeysetHandle:
+    """Make a keyset of one key."""
+    return tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
+
+
+def with_new_primary(handle: tink.KeysetHandle) -> tink.KeysetHandle:
+    """Give the keyset with one more key, its primary: by Tink's messages, as its Python has no call for it."""
+    keyset = _message(handle)
+    taken = {key.key_id for key in keyset.key}
+    while (fresh := _message(new_handle())).primary_key_id in taken:
+        pass  # ids are four random bytes, and must differ within a keyset
+    keyset.key.add().CopyFrom(fresh.key[0])
+    keyset.primary_key_id = fresh.primary_key_id
+    return proto_keyset_format.parse(keyset.SerializeToString(), secret_key_access.TOKEN)
+
+
+def _message(handle: tink.KeysetHandle) -> tink_pb2.Keyset:
+    return tink_pb2.Keyset.FromString(proto_keyset_format.serialize(handle, secret_key_access.TOKEN))
+
+
+def sealed_prefix(key_id: int) -> bytes:
+    """Give how everything that a key sealed begins (Tink: the wire format of its AEAD)."""
+    return b"\1" + key_id.to_bytes(4)
+
+
+def prefix_of(sealed: SealedValue) -> bytes:
+    """Give which key sealed a value, as `Keyset.prefix` says it."""
+    return sealed.ciphertext[:_PREFIX_BYTES]
 
 
 def _keyset_context(id: str) -> bytes:  # noqa: A002 - the field's own name

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from detent.audit.journal import head_file
-from detent.crypto.keyset import Keyset, KeysetUnreadable
+from detent.crypto.root import KeysetUnreadable, RootKeyset
 from detent.main import auditing
+from detent.main.passphrase import passphrase
 from detent.main.settings import CannotStart, Settings
 from detent.model.errors import CannotOpen
 from detent.model.keyset import ROOT_KEYSET_ID
@@ -43,7 +44,7 @@ class Folder:
         self.config = path / "config"
         self.audit = path / "audit.log"
 
-    def open(self) -> Keyset:
+    def open(self) -> RootKeyset:
         """Make or check the folder, bring the store up to date, and give its keyset. Raises CannotStart."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ class Folder:
             raise CannotStart(f"cannot use the data folder {self.path}: {error.strerror}") from None
         return keyset
 
-    def unlock(self) -> Keyset:
+    def unlock(self) -> RootKeyset:
         """Give the keyset of a folder that was opened before, without changing anything in it. Raises CannotStart."""
         if not self.store.exists():
             raise CannotStart(f"no server was ever started on the data folder {self.path}.")
@@ -81,19 +82,19 @@ class Folder:
             if path.exists() and not os.access(path, os.R_OK | os.W_OK):
                 raise CannotStart(f"cannot read and write {path}: let the account that runs the server own it.")
 
-    def _keyset(self) -> Keyset:
+    def _keyset(self) -> RootKeyset:
         if self.keyset.exists():
-            return Keyset.load(self.keyset)
+            return RootKeyset.load(self.keyset, passphrase)
         if self.store.exists():
             raise CannotStart(
                 f"{self.keyset} is missing, and the store beside it can be read with no other keyset: put it back."
             )
         try:
-            return Keyset.create(self.keyset)
+            return RootKeyset.create(self.keyset, passphrase)
         except FileExistsError:  # another server that starts on this folder at the same moment was faster
-            return Keyset.load(self.keyset)
+            return RootKeyset.load(self.keyset, passphrase)
 
-    def _check(self, keyset: Keyset) -> None:
+    def _check(self, keyset: RootKeyset) -> None:
         """Open the fact that only the right keyset opens, without changing the store."""
         sealed = read_fact(self.store, _CHECK)
         try:

@@ -19,13 +19,13 @@ from detent.main import auditing
 from detent.main.folder import Folder, SystemClock
 from detent.main.settings import Settings
 from detent.main.space import Space
-from detent.main.sweeper import Sweeper
+from detent.main.sweeper import Batches, Chore, Sweeper
 from detent.model.ports import Clock, SessionCredentials
 from detent.model.secret import Secret, VersionId
 from detent.rotation.invoker import Function, InProcess
 from detent.rotation.runner import Runner
 from detent.rotation.scheduler import Scheduler
-from detent.service import access, following, scrubbing
+from detent.service import access, erasure, following, resealing, scrubbing
 from detent.service.env import Server
 from detent.store.protocol import Store, Tx
 from detent.store.sqlite import SqliteStore
@@ -143,9 +143,15 @@ class House:
         return Scheduler(self.store, self.clock, self.runner().drive, self.settings.lease_seconds, wait)
 
     def sweeper(self) -> Sweeper:
-        """Give what erases secrets whose recovery window has passed, and looks after the audit trail."""
-        chores = (self.anchor, Space(self.folder.path, self.settings.audit_low_space_mb).look)
-        return Sweeper(self._writing, self.store, self.settings.sweep_seconds, chores)
+        """Give what is done in the background."""
+        space = Space(self.folder.path, self.settings.audit_low_space_mb)
+        chores: tuple[Chore, ...] = (
+            Batches(self._writing, self.store, erasure.finds_some, erasure.erase_due),
+            Batches(self._writing, self.store, resealing.finds_some, resealing.run),
+            lambda _: self.anchor(),
+            lambda _: space.look(),
+        )
+        return Sweeper(self.settings.sweep_seconds, chores)
 
     def close(self) -> None:
         """Finish what was submitted."""

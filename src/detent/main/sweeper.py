@@ -1,52 +1,60 @@
-"""What is done in the background, again and again: above all erasing secrets whose recovery window has passed.
+"""What is done in the background, again and again: erasing what is due, sealing anew, looking after the audit trail.
 
-A few per transaction, and a pause after each, so that no writer waits long. Nothing is remembered between sweeps: a
-process that is killed leaves each secret whole or gone, and whoever sweeps next goes on.
+A few things per transaction, and a pause after each, so that no writer waits long. Nothing is remembered between
+sweeps: a process that is killed leaves each thing whole or gone, and whoever sweeps next goes on.
 """
 
 import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from detent.service import erasure
-from detent.service.env import Server
+from detent.service.env import Env, Server
 from detent.store.protocol import Store, Tx
 
 AT_ONCE = 50  # versions in one transaction, or a few more: a secret goes whole
 PAUSE_SECONDS = 0.05  # between two transactions
+
+Chore = Callable[[threading.Event], None]  # one turn of something; short, or it ends when the event is set
 
 
 @dataclass(frozen=True)
 class Sweeper:
     """Sweeps until told to stop. Several, in one server or in many on one store, do each other no harm."""
 
-    server: Server
-    store: Store
     seconds: float  # between two sweeps
-    chores: Sequence[Callable[[], None]] = ()  # what else is to be done each time; of each kind it is short
+    chores: Sequence[Chore]
 
     def run(self, stopping: threading.Event) -> None:
         """Sweep at once, and then again and again."""
-        chores: list[Callable[[], None]] = [partial(self.sweep, stopping), *self.chores]
         while not stopping.is_set():
-            for chore in chores:
+            for chore in self.chores:
                 try:
-                    chore()
+                    chore(stopping)
                 except Exception:
                     logging.getLogger(__name__).exception("a sweep was broken off, the next one goes on with it")
             stopping.wait(self.seconds)
 
-    def sweep(self, stopping: threading.Event) -> None:
-        """Erase all that is due; with nothing due nothing is written."""
+
+@dataclass(frozen=True)
+class Batches:
+    """A chore in transactions of a few things each. With nothing to do nothing is written."""
+
+    server: Server
+    store: Store
+    finds_some: Callable[[Env], bool]
+    do: Callable[[Env, int], int]  # up to about so much of it; says how much was done
+
+    def __call__(self, stopping: threading.Event) -> None:
+        """Do all there is, until told to stop, or as far as can be done."""
         while self._finds_some() and not stopping.is_set():
-            self.store.write(self._erase)
+            if not self.store.write(self._do):
+                return
             stopping.wait(PAUSE_SECONDS)
 
     def _finds_some(self) -> bool:
         with self.store.read() as tx:
-            return bool(tx.secrets.due_for_erasure(self.server.clock.now(), 1))
+            return self.finds_some(self.server.env(tx, self.server.region))
 
-    def _erase(self, tx: Tx) -> int:
-        return erasure.erase_due(self.server.env(tx, self.server.region), AT_ONCE)
+    def _do(self, tx: Tx) -> int:
+        return self.do(self.server.env(tx, self.server.region), AT_ONCE)

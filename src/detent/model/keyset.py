@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from detent.model.arn import partition
 
@@ -10,9 +11,16 @@ DEFAULT_ALIAS = "alias/aws/secretsmanager"  # the root keyset, in every account 
 AWS_ALIASES = "alias/aws/"
 
 
+class Seals(NamedTuple):
+    """How many values lie under a keyset, and how many of them under another of its keys than the primary."""
+
+    total: int
+    stale: int
+
+
 @dataclass(frozen=True, slots=True)
 class CustomerKeyset:
-    """A keyset of one account in one region. A disabled one neither seals nor opens."""
+    """A keyset of one account in one region. One that is disabled or about to be deleted neither seals nor opens."""
 
     id: str
     account: str
@@ -20,6 +28,14 @@ class CustomerKeyset:
     created: datetime
     alias: str | None = None  # alias/…
     enabled: bool = True
+    deletion: datetime | None = None  # when its material is erased; None: it is not to be
+    rotated: datetime | None = None
+    generation: int = 1  # of its material: each rotation makes another
+
+    @property
+    def usable(self) -> bool:
+        """Whether it seals and opens."""
+        return self.enabled and self.deletion is None
 
     @property
     def arn(self) -> str:

@@ -47,7 +47,7 @@ def signer(env: Env, access_key_id: str, date: str, region: str, service: str) -
     found = env.tx.access_keys.find(access_key_id)
     known = found if found is not None and found.active else None
     sealed, sealed_for = (_decoy(env.server.keyset), _DECOY) if known is None else (known.sealed, access_key_id)
-    secret = env.server.keyset.open(sealed, _context(sealed_for)).reveal()
+    secret = env.server.keyset.open(sealed, key_context(sealed_for)).reveal()
     key = f"AWS4{secret!s}".encode()
     for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), hashlib.sha256)
@@ -59,7 +59,7 @@ def signer(env: Env, access_key_id: str, date: str, region: str, service: str) -
 @lru_cache(maxsize=1)
 def _decoy(keyset: Keyset) -> SealedValue:
     """Seal a secret like those of access keys, which is made once per process and which nobody knows."""
-    return keyset.seal(_new_secret(), _context(_DECOY))
+    return keyset.seal(_new_secret(), key_context(_DECOY))
 
 
 def _note_from(key: AccessKey) -> datetime | None:
@@ -96,7 +96,7 @@ def create_lasting_key(env: Env, holder: Principal, held: Collection[AccessKey])
         raise LimitExceeded(f"{holder.arn} has {_MOST_HELD} access keys, as many as it can have: delete one first.")
     principal = replace(holder, access_key_id=_new_id(_LASTING))
     secret = _new_secret()
-    sealed = env.server.keyset.seal(secret, _context(principal.access_key_id))
+    sealed = env.server.keyset.seal(secret, key_context(principal.access_key_id))
     env.tx.access_keys.add(AccessKey(principal, sealed, env.now))
     return principal.access_key_id, secret
 
@@ -105,7 +105,7 @@ def create_temporary_key(env: Env, holder: Principal, expires: datetime) -> tupl
     """Make a session's key; gives its principal, its secret and its token. What expired long ago is cleared away."""
     principal = replace(holder, access_key_id=_new_id(_TEMPORARY))
     secret, token = (_new_secret() for _ in range(2))
-    sealed = env.server.keyset.seal(secret, _context(principal.access_key_id))
+    sealed = env.server.keyset.seal(secret, key_context(principal.access_key_id))
     env.tx.access_keys.drop_expired(env.now)
     env.tx.access_keys.add(AccessKey(principal, sealed, env.now, expires, _hash(token)))
     return principal, secret, token
@@ -125,7 +125,7 @@ def issue_session(env: Env, secret: Secret, token: VersionId, expires: datetime)
     access, session = (_new_secret() for _ in range(2))
     rotation = SecretValue(randomness.token_hex(20))  # its pattern admits letters, digits and hyphens only (B.2)
     env.tx.access_keys.drop_sessions(secret.arn, env.now)
-    sealed = env.server.keyset.seal(access, _context(principal.access_key_id))
+    sealed = env.server.keyset.seal(access, key_context(principal.access_key_id))
     env.tx.access_keys.add(AccessKey(principal, sealed, env.now, expires, _hash(session), _hash(rotation)))
     _record(env, secret, principal, expires)
     return SessionCredentials(principal.access_key_id, access, session, rotation, expires, secret.region)
@@ -182,5 +182,6 @@ def _hash(token: SecretValue) -> bytes:
     return hashlib.sha256(str(token.reveal()).encode()).digest()
 
 
-def _context(access_key_id: str) -> str:
+def key_context(access_key_id: str) -> str:
+    """Give the associated data of an access key's secret."""
     return f"access key {access_key_id}"

@@ -23,7 +23,7 @@ class Server:
     regions: frozenset[str]  # namespaces: a secret lives in one, its replicas in others
     jitter: timedelta  # how far scheduled rotations are spread after a window opens; zero: not at all
     limits: Limits = Limits()  # noqa: RUF009 - it cannot change
-    keysets: dict[str, Keyset] = field(default_factory=dict, repr=False)  # customers', once opened
+    keysets: dict[str, tuple[int, Keyset]] = field(default_factory=dict, repr=False)  # customers', by generation
 
     def env(self, tx: Tx, region: str, origin: "Origin | None" = None) -> "Env":
         """Surround one call in a region."""

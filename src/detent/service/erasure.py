@@ -11,6 +11,11 @@ def erase(env: Env, secret: Secret) -> None:
     env.tx.secrets.erase(secret.key)
 
 
+def finds_some(env: Env) -> bool:
+    """Say whether any secret's recovery window has passed."""
+    return bool(env.tx.secrets.due_for_erasure(env.now, 1))
+
+
 def erase_due(env: Env, limit: int) -> int:
     """Erase secrets of every account and region whose recovery window has passed; says how many.
 

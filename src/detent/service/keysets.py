@@ -57,31 +57,32 @@ def chosen(env: Env, account: str, region: str, kms_key_id: str | None) -> str |
 
 
 def sealing(env: Env, account: str, region: str, kms_key_id: str | None) -> Keyset:
-    """Give the keyset that seals for a KmsKeyId. Raises CannotSeal for a disabled one; else as `meant_by`."""
+    """Give the keyset that seals for a KmsKeyId. Raises CannotSeal for one that is not usable; else as `meant_by`."""
     found = meant_by(env, account, region, kms_key_id)
     if found is None:
         return env.server.keyset
-    if not found.enabled:
+    if not found.usable:
         raise CannotSeal
-    return _opened(env, found.id)
+    return opened(env, found)
 
 
 def opening(env: Env, keyset_id: str) -> Keyset:
-    """Give the keyset of this id. Raises CannotOpen for one that is disabled or gone."""
+    """Give the keyset of this id. Raises CannotOpen for one that is disabled, about to be deleted, or gone."""
     if keyset_id == ROOT_KEYSET_ID:
         return env.server.keyset
     found = env.tx.keysets.find(keyset_id)
-    if found is None or not found.enabled:
+    if found is None or not found.usable:
         raise CannotOpen("Secrets Manager can't decrypt the protected secret text: its KMS key is disabled or gone.")
-    return _opened(env, keyset_id)
+    return opened(env, found)
 
 
-def _opened(env: Env, keyset_id: str) -> Keyset:
-    """Open a keyset once a process: its key material never changes under the same id."""
-    kept = env.server.keysets.get(keyset_id)
-    if kept is None:
-        sealed = env.tx.keysets.sealed(keyset_id)
+def opened(env: Env, found: CustomerKeyset) -> Keyset:
+    """Open a keyset once a process and generation: its key material does not change under the same one."""
+    generation, kept = env.server.keysets.get(found.id, (0, None))
+    if kept is None or generation != found.generation:
+        sealed = env.tx.keysets.sealed(found.id)
         if sealed is None:
             raise CannotOpen
-        kept = env.server.keysets[keyset_id] = env.server.keyset.opened_keyset(keyset_id, sealed)
+        kept = env.server.keyset.opened_keyset(found.id, sealed)
+        env.server.keysets[found.id] = found.generation, kept
     return kept

@@ -1,7 +1,11 @@
 """`protocol.Keysets` in SQL."""
 
-from detent.model.keyset import CustomerKeyset
+from datetime import datetime
+
+from detent.model.keyset import CustomerKeyset, Seals
+from detent.model.value import SealedValue
 from detent.store import queries, rows
+from detent.store.protocol import StaleVersion
 from detent.store.statements import Statements
 
 
@@ -31,3 +35,36 @@ class SqlKeysets:
 
     def save(self, keyset: CustomerKeyset) -> None:
         self._tx.write(queries.SAVE_KEYSET, rows.keyset_params(keyset))
+
+    def all(self) -> list[CustomerKeyset]:
+        return [rows.keyset(row) for row in self._tx.run(queries.ALL_KEYSETS, {}).fetchall()]
+
+    def due_for_deletion(self, now: datetime, limit: int) -> list[CustomerKeyset]:
+        found = self._tx.run(queries.KEYSETS_DUE, {"now": rows.to_micros(now), "limit": limit})
+        return [rows.keyset(row) for row in found.fetchall()]
+
+    def reseal(self, keyset_id: str, sealed: bytes) -> None:
+        self._tx.write(queries.RESEAL_KEYSET, {"id": keyset_id, "sealed": sealed})
+
+    def drop(self, keyset_id: str) -> None:
+        self._tx.write(queries.DROP_KEYSET, {"id": keyset_id})
+
+    def seals(self, keyset_id: str, prefix: bytes) -> Seals:
+        params = {"id": keyset_id, "prefix": prefix}
+        of_versions = self._tx.run(queries.COUNT_VERSIONS_UNDER, params).fetchone()
+        of_keys = self._tx.run(queries.COUNT_ACCESS_KEYS_UNDER, params).fetchone()
+        return Seals(of_versions[0] + of_keys[0], of_versions[1] + of_keys[1])
+
+    def stale_versions(self, keyset_id: str, prefix: bytes, limit: int) -> list[StaleVersion]:
+        found = self._tx.run(queries.STALE_VERSIONS, {"id": keyset_id, "prefix": prefix, "limit": limit})
+        return [
+            StaleVersion(key, arn, version, SealedValue(*sealed)) for key, arn, version, *sealed in found.fetchall()
+        ]
+
+    def stale_access_keys(self, keyset_id: str, prefix: bytes, limit: int) -> list[tuple[str, SealedValue]]:
+        found = self._tx.run(queries.STALE_ACCESS_KEYS, {"id": keyset_id, "prefix": prefix, "limit": limit})
+        return [(key_id, SealedValue(*sealed)) for key_id, *sealed in found.fetchall()]
+
+    def reseal_access_key(self, access_key_id: str, sealed: SealedValue) -> None:
+        params = {"id": access_key_id, "keyset_id": sealed.keyset_id, "ciphertext": sealed.ciphertext}
+        self._tx.write(queries.RESEAL_ACCESS_KEY, params)

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from detent.model.identity import Identity, IdentityKey, IdentityKind, IdentityPolicy
-from detent.model.keyset import CustomerKeyset
+from detent.model.keyset import CustomerKeyset, Seals
 from detent.model.policy import Principal
 from detent.model.rotation import Attempt, Rotation
 from detent.model.search import Filter, Place, Sort
@@ -115,6 +115,15 @@ class Secrets(Protocol):
         """Note the day of a read on the secret and on the version; the revision stays."""
 
 
+class StaleVersion(NamedTuple):
+    """A version's value, and what its context is made of."""
+
+    key: SecretKey
+    arn: str
+    version: VersionId
+    sealed: SealedValue
+
+
 class Keysets(Protocol):
     """Keysets that callers choose. Their key material is sealed by the root keyset."""
 
@@ -134,7 +143,31 @@ class Keysets(Protocol):
         """Keep a new keyset. Its alias must be free."""
 
     def save(self, keyset: CustomerKeyset) -> None:
-        """Keep a changed alias or state."""
+        """Keep a changed keyset, but for its key material."""
+
+    def all(self) -> list[CustomerKeyset]:
+        """List every keyset of every account and region."""
+
+    def due_for_deletion(self, now: datetime, limit: int) -> list[CustomerKeyset]:
+        """List keysets whose deletion is due, the longest due first."""
+
+    def reseal(self, keyset_id: str, sealed: bytes) -> None:
+        """Keep other sealed key material: the same under another seal, or more of it."""
+
+    def drop(self, keyset_id: str) -> None:
+        """Remove a keyset with its key material: what lies under it never opens again."""
+
+    def seals(self, keyset_id: str, prefix: bytes) -> Seals:
+        """Count the values under a keyset; stale is one whose ciphertext begins with another prefix."""
+
+    def stale_versions(self, keyset_id: str, prefix: bytes, limit: int) -> list[StaleVersion]:
+        """List versions whose value lies under a keyset and begins with another prefix, in any order."""
+
+    def stale_access_keys(self, keyset_id: str, prefix: bytes, limit: int) -> list[tuple[str, SealedValue]]:
+        """List such access keys, by id, with their sealed secrets."""
+
+    def reseal_access_key(self, access_key_id: str, sealed: SealedValue) -> None:
+        """Keep the same secret of an access key under another seal."""
 
 
 class Rotations(Protocol):

@@ -19,7 +19,7 @@ _ROTATION = (
     "r.secret_key, r.opens_at, r.closes_at, r.due_at, r.token, r.purpose, r.state, r.step, r.failures, r.started_at,"
     " r.ended_at, r.reason, r.epoch, r.id"
 )
-_KEYSET = "id, account, region, created_at, alias, enabled"
+_KEYSET = "id, account, region, created_at, alias, enabled, deletion_at, rotated_at, generation"
 _ACCESS_KEY = (
     "k.account, k.principal_arn, k.id, k.grant_secret, k.grant_token, k.grant_admin, k.keyset_id, k.ciphertext,"
     " k.created_at, k.expires_at, k.session_token_hash, k.rotation_token_hash, k.active, k.used_at, k.used_service,"
@@ -96,7 +96,24 @@ ADD_KEYSET = (
     "INSERT INTO keysets (id, account, region, alias, created_at, enabled, sealed)"
     " VALUES (:id, :account, :region, :alias, :created_at, :enabled, :sealed)"
 )
-SAVE_KEYSET = "UPDATE keysets SET alias = :alias, enabled = :enabled WHERE id = :id"
+SAVE_KEYSET = (
+    "UPDATE keysets SET alias = :alias, enabled = :enabled, deletion_at = :deletion_at, rotated_at = :rotated_at,"
+    " generation = :generation WHERE id = :id"
+)
+ALL_KEYSETS = f"SELECT {_KEYSET} FROM keysets ORDER BY id"
+KEYSETS_DUE = f"SELECT {_KEYSET} FROM keysets WHERE deletion_at <= :now ORDER BY deletion_at, id LIMIT :limit"
+RESEAL_KEYSET = "UPDATE keysets SET sealed = :sealed WHERE id = :id"
+DROP_KEYSET = "DELETE FROM keysets WHERE id = :id"
+_UNDER = "keyset_id = :id AND ciphertext IS NOT NULL"
+_STALE = "(substr(ciphertext, 1, 5) < :prefix OR substr(ciphertext, 1, 5) > :prefix)"  # `<>` would not use the index
+STALE_VERSIONS = (
+    "SELECT v.secret_key, s.arn, v.id, v.ciphertext, v.keyset_id FROM versions v JOIN secrets s ON s.key = v.secret_key"
+    f" WHERE {_UNDER} AND {_STALE} LIMIT :limit"
+)
+STALE_ACCESS_KEYS = f"SELECT id, ciphertext, keyset_id FROM access_keys WHERE {_UNDER} AND {_STALE} LIMIT :limit"
+COUNT_VERSIONS_UNDER = f"SELECT count(*), count(CASE WHEN {_STALE} THEN 1 END) FROM versions WHERE {_UNDER}"
+COUNT_ACCESS_KEYS_UNDER = f"SELECT count(*), count(CASE WHEN {_STALE} THEN 1 END) FROM access_keys WHERE {_UNDER}"
+RESEAL_ACCESS_KEY = "UPDATE access_keys SET keyset_id = :keyset_id, ciphertext = :ciphertext WHERE id = :id"
 
 ADD_ROTATION = (
     "INSERT INTO rotations (secret_key, token, purpose, state, step, failures, due_at, opens_at, closes_at, started_at,"

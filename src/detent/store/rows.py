@@ -172,8 +172,13 @@ def attempt(row: Row) -> Attempt:
 
 def keyset(row: Row) -> CustomerKeyset:
     """Read a row of the columns in `queries._KEYSET`."""
-    keyset_id, account, region, created, alias, enabled = row
-    return CustomerKeyset(keyset_id, account, region, moment(created), alias, bool(enabled))
+    keyset_id, account, region, created, alias, enabled, deletion, rotated, generation = row
+    deleted_at = None if deletion is None else moment(deletion)
+    rotated_at = None if rotated is None else moment(rotated)
+    enabled = bool(enabled)
+    return CustomerKeyset(
+        keyset_id, account, region, moment(created), alias, enabled, deleted_at, rotated_at, generation
+    )
 
 
 def keyset_params(keyset: CustomerKeyset) -> Params:
@@ -185,6 +190,9 @@ def keyset_params(keyset: CustomerKeyset) -> Params:
         "alias": keyset.alias,
         "created_at": to_micros(keyset.created),
         "enabled": keyset.enabled,
+        "deletion_at": None if keyset.deletion is None else to_micros(keyset.deletion),
+        "rotated_at": None if keyset.rotated is None else to_micros(keyset.rotated),
+        "generation": keyset.generation,
     }
 
 

@@ -1,0 +1,229 @@
+"""Keys that are rotated, and erased: what lies under them stays readable, is sealed anew, or is gone for good."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detent.crypto.keyset import prefix_of
+from detent.main.sweeper import AT_ONCE
+from detent.service import resealing
+from servers.canary import Canary
+from wire.premises import Premises, premises
+
+SECRETS = AT_ONCE + 20
+CANNOT_OPEN = (
+    "DecryptionFailure",
+    "Secrets Manager can't decrypt the protected secret text: its KMS key is disabled or gone.",
+)
+CANNOT_SEAL = (
+    "EncryptionFailure",
+    "The secret value can't be encrypted: the KMS key is disabled. Enable it, or name another.",
+)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Premises]:
+    with premises(tmp_path) as found:
+        yield found
+
+
+class Keys:
+    """The root's calls, on secrets and on keys."""
+
+    def __init__(self, house: Premises, canary: Canary) -> None:
+        self.house, self.canary = house, canary
+
+    def ask(self, operation: str, service: str = "detent", **members: Any) -> dict[str, Any]:
+        self.house.client.service = service
+        told = self.house.client.call(operation, members)
+        assert told.status == 200, told.body
+        return told.members
+
+    def refusal(self, operation: str, service: str = "detent", **members: Any) -> tuple[str, str]:
+        self.house.client.service = service
+        return self.house.client.call(operation, members).error
+
+    def create(self, name: str, **members: Any) -> None:
+        value = {"SecretString": self.canary.value(name), "ClientRequestToken": name.ljust(32, "x")}
+        self.ask("CreateSecret", "secretsmanager", Name=name, **value, **members)
+
+    def reads(self, name: str) -> bool:
+        told = self.ask("GetSecretValue", "secretsmanager", SecretId=name)
+        return told["SecretString"] == self.canary.value(name)
+
+    def prefixes(self) -> set[bytes]:
+        """Give which keys the secrets' values lie under."""
+        with self.house.house.store.read() as tx:
+            found = set()
+            for name in self.names:
+                secret = tx.secrets.named("0" * 12, "us-east-1", name)
+                assert secret is not None
+                sealed = tx.secrets.sealed(secret.key, secret.labels["AWSCURRENT"])  # type: ignore[index]
+                assert sealed is not None
+                found.add(prefix_of(sealed))
+            return found
+
+    def make(self, count: int = SECRETS, **members: Any) -> None:
+        self.names = [f"s{number}" for number in range(count)]
+        for name in self.names:
+            self.create(name, **members)
+
+    def reseal(self) -> None:
+        self.house.house.sweeper().chores[1](threading.Event())
+
+
+@pytest.fixture
+def keys(house: Premises, canary: Canary) -> Keys:
+    return Keys(house, canary)
+
+
+def test_a_rotated_key_seals_with_new_material_and_the_rest_is_sealed_anew(keys: Keys) -> None:
+    key = keys.ask("CreateKey")
+    keys.make(KmsKeyId=key["KeyId"])
+    before = keys.prefixes()
+    rotated = keys.ask("RotateKey", KeyId=key["KeyId"])
+    assert rotated["RotatedDate"] == keys.house.clock.now().timestamp()
+    described = keys.ask("DescribeKey", KeyId=key["ARN"])
+    assert (described["Values"], described["ValuesToReseal"]) == (SECRETS, SECRETS)
+    assert all(keys.reads(name) for name in keys.names)
+    keys.create("new", KmsKeyId=key["KeyId"])
+    keys.reseal()
+    assert keys.ask("DescribeKey", KeyId=key["ARN"])["ValuesToReseal"] == 0
+    after = keys.prefixes()
+    assert len(before) == len(after) == 1
+    assert not before & after
+    assert all(keys.reads(name) for name in [*keys.names, "new"])
+
+
+def test_each_batch_is_bounded_and_a_cut_off_run_is_gone_on_with(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = keys.ask("CreateKey")
+    keys.make(KmsKeyId=key["KeyId"])
+    keys.ask("RotateKey", KeyId=key["KeyId"])
+    real, runs = resealing.run, []
+
+    def dies(env: Any, limit: int) -> int:
+        done = real(env, limit)
+        runs.append(done)
+        if len(runs) == 1:
+            raise OSError("No space left on device")  # after its work, before its commit
+        return done
+
+    monkeypatch.setattr(resealing, "run", dies)
+    with pytest.raises(OSError, match="No space"):
+        keys.reseal()
+    assert keys.ask("DescribeKey", KeyId=key["KeyId"])["ValuesToReseal"] == SECRETS
+    keys.reseal()
+    assert runs == [AT_ONCE, AT_ONCE, SECRETS - AT_ONCE]
+    assert all(keys.reads(name) for name in keys.names)
+
+
+def test_nothing_but_the_seal_changes(keys: Keys) -> None:
+    key = keys.ask("CreateKey")
+    keys.make(1, KmsKeyId=key["KeyId"])
+    before = keys.ask("DescribeSecret", "secretsmanager", SecretId="s0")
+    keys.ask("RotateKey", KeyId=key["KeyId"])
+    keys.reseal()
+    assert keys.ask("DescribeSecret", "secretsmanager", SecretId="s0") == before
+
+
+def test_the_root_keyset_is_rotated_and_all_under_it_sealed_anew(keys: Keys, house: Premises, tmp_path: Path) -> None:
+    keys.make(5)
+    key = keys.ask("CreateKey")
+    keys.create("under", KmsKeyId=key["KeyId"])
+    keys.ask("CreateUser", UserName="ann")
+    access = keys.ask("CreateAccessKey", UserName="ann")
+    keys.canary.watch(access["SecretAccessKey"])
+    root = house.house.server.keyset
+    old = root.prefix
+    root.rotate()  # type: ignore[attr-defined]
+    keys.reseal()
+    assert keys.prefixes() == {root.prefix}
+    with house.house.store.read() as tx:
+        assert [fact[:5] for name in resealing.SEALED_FACTS if (fact := tx.fact(name))] == [root.prefix] * 2
+        sealed = tx.access_keys.find(access["AccessKeyId"])
+        assert sealed is not None
+        assert prefix_of(sealed.sealed) == root.prefix != old
+        stored = tx.keysets.sealed(key["KeyId"])
+        assert stored is not None
+        assert root.sealed_last(stored)
+        assert not resealing.finds_some(house.house.server.env(tx, "us-east-1"))
+    assert all(keys.reads(name) for name in [*keys.names, "under"])
+    with premises(tmp_path) as again:
+        assert Keys(again, keys.canary).reads("under")
+
+
+def test_what_does_not_open_is_left_and_told_of(keys: Keys, house: Premises, caplog: pytest.LogCaptureFixture) -> None:
+    key = keys.ask("CreateKey")
+    keys.make(3, KmsKeyId=key["KeyId"])
+
+    def spoil(tx: Any) -> None:
+        secret = tx.secrets.named("0" * 12, "us-east-1", "s1")
+        sealed = tx.secrets.sealed(secret.key, secret.labels["AWSCURRENT"])
+        spoilt = sealed.ciphertext[:-1] + bytes([sealed.ciphertext[-1] ^ 1])
+        tx.secrets.reseal(secret.key, secret.labels["AWSCURRENT"], type(sealed)(spoilt, sealed.keyset_id))
+
+    house.house.store.write(spoil)
+    keys.ask("RotateKey", KeyId=key["KeyId"])
+    keys.reseal()
+    assert keys.ask("DescribeKey", KeyId=key["KeyId"])["ValuesToReseal"] == 1
+    assert "does not open, and is left as it is" in caplog.text
+    assert keys.reads("s0")
+    assert keys.reads("s2")
+
+
+class TestDeletion:
+    def test_from_the_next_request_on_it_can_be_used_no_more(self, keys: Keys) -> None:
+        key = keys.ask("CreateKey")
+        keys.make(1, KmsKeyId=key["KeyId"])
+        told = keys.ask("ScheduleKeyDeletion", KeyId=key["KeyId"], PendingWindowInDays=7)
+        assert told["State"] == "pending-deletion"
+        assert told["DeletionDate"] == keys.house.clock.now().timestamp() + 7 * 86400
+        assert keys.refusal("GetSecretValue", "secretsmanager", SecretId="s0") == CANNOT_OPEN
+        put = {"SecretId": "s0", "SecretString": keys.canary.value("n"), "ClientRequestToken": "n" * 32}
+        assert keys.refusal("PutSecretValue", "secretsmanager", **put) == CANNOT_SEAL
+        for operation in ("EnableKey", "DisableKey", "RotateKey"):
+            assert keys.refusal(operation, KeyId=key["KeyId"]) == (
+                "InvalidRequestException",
+                f"The key {key['KeyId']} is scheduled for deletion: cancel that first.",
+            )
+        assert keys.refusal("ScheduleKeyDeletion", KeyId=key["KeyId"])[0] == "InvalidRequestException"
+
+    def test_it_can_be_kept_after_all_and_is_disabled_then(self, keys: Keys) -> None:
+        key = keys.ask("CreateKey")
+        keys.make(1, KmsKeyId=key["KeyId"])
+        keys.ask("ScheduleKeyDeletion", KeyId=key["KeyId"])
+        kept = keys.ask("CancelKeyDeletion", KeyId=key["KeyId"])
+        assert (kept["State"], "DeletionDate" in kept) == ("disabled", False)
+        assert keys.refusal("RotateKey", KeyId=key["KeyId"])[0] == "InvalidRequestException"
+        keys.ask("EnableKey", KeyId=key["KeyId"])
+        assert keys.reads("s0")
+        assert keys.refusal("CancelKeyDeletion", KeyId=key["KeyId"])[0] == "InvalidRequestException"
+
+    def test_after_its_days_its_material_is_gone_for_good(self, keys: Keys) -> None:
+        key = keys.ask("CreateKey", Alias="alias/gone")
+        keys.make(1, KmsKeyId=key["KeyId"])
+        keys.ask("ScheduleKeyDeletion", KeyId=key["KeyId"], PendingWindowInDays=7)
+        keys.house.clock.advance(days=7, seconds=-1)
+        keys.reseal()
+        assert keys.ask("ListKeys")["Keys"] != []
+        keys.house.clock.advance(seconds=1)
+        keys.reseal()
+        assert keys.ask("ListKeys")["Keys"] == []
+        assert keys.refusal("DescribeKey", KeyId=key["KeyId"])[0] == "ResourceNotFoundException"
+        assert keys.refusal("GetSecretValue", "secretsmanager", SecretId="s0") == CANNOT_OPEN
+        keys.ask("CreateKey", Alias="alias/gone")
+
+
+def test_a_rotation_holds_on_the_next_request_of_every_worker(tmp_path: Path, canary: Canary) -> None:
+    with premises(tmp_path) as one, premises(tmp_path) as other:
+        here, there = Keys(one, canary), Keys(other, canary)
+        key = here.ask("CreateKey")
+        here.make(1, KmsKeyId=key["KeyId"])
+        assert there.reads("s0")
+        here.ask("RotateKey", KeyId=key["KeyId"])
+        there.create("t0", KmsKeyId=key["KeyId"])
+        assert here.ask("DescribeKey", KeyId=key["KeyId"])["ValuesToReseal"] == 1  # s0, and not t0
+        assert here.reads("t0")
