@@ -24,7 +24,7 @@ def test_every_command_is_in_the_reference() -> None:
     names = {command.callback.__name__ for command in app.registered_commands if command.callback}
     assert names == {"serve", "env", "rotate", "secrets", "rotations", "demo", "version"}
     groups = {group.name for group in app.registered_groups}
-    assert groups == {"access-keys"}
+    assert groups == {"users", "roles", "policies", "access-keys"}
     assert all(f"## `detent {name}`" in REFERENCE.read_text() for name in names | groups)
 
 

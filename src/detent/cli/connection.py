@@ -52,7 +52,7 @@ class Server:
     endpoint: str
     secrets: Any
     own: Any
-    sts: Any
+    sts: Any = None
 
     @property
     def account(self) -> str:

@@ -18,6 +18,7 @@ _ACCOUNT = "The account, 12 digits; only on a data folder. Default: the folder's
 Folder = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_FOLDER)]
 Place = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_PLACE)]
 Account = Annotated[str | None, typer.Option("--account", metavar="ID", help=_ACCOUNT)]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag; give it once for each.")]
 
 
 def group(what: str) -> typer.Typer:

@@ -37,6 +37,15 @@ def table(*columns: str, right: Collection[str] = ()) -> Table:
     return made
 
 
+def facts(rows: Mapping[str, str]) -> Table:
+    """Make a table of one thing's facts, one a line."""
+    made = table("", "")
+    made.show_header = False
+    for name, text in rows.items():
+        made.add_row(name, Text(text))
+    return made
+
+
 def state(word: str) -> Text:
     """Colour a state or an outcome."""
     return Text(word, _STYLES.get(word, ""))
