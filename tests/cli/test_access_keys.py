@@ -169,7 +169,7 @@ def run_killed(data: Path, at: str) -> None:
     given_out = DataFolder.found(data).keys["aws_access_key_id"]
     Watched.at, Watched.written = at, 0
     with operating(Settings(data)) as operator:
-        watched = Watched(operator.house, operator.account, operator.region)
+        watched = Watched(**vars(operator))
         with pytest.raises(Killed):
             rotate_root(watched, given_out, watched.give_out)
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from detent import __version__
-from detent.cli import access_key_commands, policy_commands, role_commands, user_commands
+from detent.cli import access_commands, access_key_commands, policy_commands, role_commands, user_commands
 from detent.cli.failure import CommandFailed
 from detent.main.settings import Settings
 
@@ -185,6 +185,7 @@ def version() -> None:
     typer.echo(__version__)
 
 
+app.command()(access_commands.apply)
 app.add_typer(user_commands.app, name="users")
 app.add_typer(role_commands.app, name="roles")
 app.add_typer(policy_commands.app, name="policies")

@@ -15,6 +15,7 @@ from detent.api.operations import DETENT, SECRETS_MANAGER
 from detent.main.folder import Folder
 from detent.main.house import House
 from detent.main.settings import CannotStart, Settings
+from detent.model.ports import Transactions
 from detent.store.protocol import StoreUnusable, Tx
 
 T = TypeVar("T")
@@ -32,23 +33,28 @@ class Operator:
     house: House
     account: str
     region: str
+    transactions: Transactions
 
     @property
     def own(self) -> Any:  # noqa: ANN401 - in boto3's shape
         """Detent's own API."""
-        return self.house.operator(self.account, self.region, DETENT)
+        return self._client(DETENT)
 
     @property
     def secrets(self) -> Any:  # noqa: ANN401 - in boto3's shape
         """Secrets Manager's."""
-        return self.house.operator(self.account, self.region, SECRETS_MANAGER)
+        return self._client(SECRETS_MANAGER)
 
-    def write(self, work: Callable[[Tx, Any], T]) -> T:
-        """Run work in one write transaction; it gets the transaction, and a client of Detent's own API within it."""
-        return self.house.store.write(lambda tx: work(tx, self._within(tx)))
+    def of(self, account: str) -> "Operator":
+        """Give the root of another account."""
+        return replace(self, account=account)
 
-    def _within(self, tx: Tx) -> Any:  # noqa: ANN401 - in boto3's shape
-        return LocalClient(self.house.server, _Within(tx), operator(self.account), self.region, DETENT)
+    def write(self, work: Callable[[Tx, "Operator"], T]) -> T:
+        """Run work in one write transaction; it gets the transaction, and the same operator within it."""
+        return self.house.store.write(lambda tx: work(tx, replace(self, transactions=_Within(tx))))
+
+    def _client(self, service: str) -> LocalClient:
+        return LocalClient(self.house.server, self.transactions, operator(self.account), self.region, service)
 
 
 class _Within:
@@ -85,7 +91,7 @@ def operating(settings: Settings, account: str | None = None) -> Iterator[Operat
         keyset, own = Folder(settings.data).reopen()
         house = House(replace(settings, account_id=own), keyset)
         try:
-            yield Operator(house, account or own, settings.region)
+            yield Operator(house, account or own, settings.region, house.store)
         finally:
             house.close()
     except (CannotStart, StoreUnusable) as error:

@@ -23,9 +23,9 @@ def rotate_root(operator: Operator, given_out: str | None, give_out: Callable[[s
     `given_out` is the id in the credentials file, None when there is no such file. Raises the client's refusal when
     root has a second key that was made otherwise.
     """
-    made = operator.write(lambda tx, own: _begin(tx, own, given_out))
+    made = operator.write(lambda tx, within: _begin(tx, within.own, given_out))
     give_out(made["AccessKeyId"], made["SecretAccessKey"])
-    operator.write(lambda tx, own: _conclude(tx, own, made["AccessKeyId"]))
+    operator.write(lambda tx, within: _conclude(tx, within.own, made["AccessKeyId"]))
 
 
 def _begin(tx: Tx, own: Any, given_out: str | None) -> dict[str, Any]:  # noqa: ANN401 - in boto3's shape
