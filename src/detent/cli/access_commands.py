@@ -1,4 +1,4 @@
-"""`detent apply`: who may do what, as a whole."""
+"""`detent apply` and `detent can`: who may do what, as a whole and in particular."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,3 +24,26 @@ def apply(  # noqa: PLR0917 - typer calls it by keyword
     from detent.cli import applying  # noqa: PLC0415 - what a command needs is imported when it runs
 
     applying.apply(data, account, file, applying.How(prune, yes, dry_run))
+
+
+def can(
+    principal: Annotated[
+        str, typer.Argument(metavar="PRINCIPAL", help="user/NAME, role/NAME, root, or an ARN.", show_default=False)
+    ],
+    action: Annotated[
+        str, typer.Argument(metavar="ACTION", help="GetSecretValue, or detent:CreateUser.", show_default=False)
+    ],
+    resource: Annotated[
+        str, typer.Argument(metavar="SECRET", help="A secret's name or ARN, or the ARN of anything else.")
+    ] = "*",
+    account: Account = None,
+    data: Place = None,
+) -> None:
+    """Say whether somebody may do something, and which statement decides it. Exit codes: 0 yes, 1 no.
+
+    Nothing is done. A role is asked about as a session of it; conditions are judged as if the call sent nothing.
+    """
+    from detent.cli import checking  # noqa: PLC0415 - what a command needs is imported when it runs
+
+    if not checking.can(data, account, principal, action, resource):
+        raise typer.Exit(1)

@@ -11,7 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from detent import __version__
-from detent.cli import access_commands, access_key_commands, policy_commands, role_commands, user_commands
+from detent.cli import (
+    access_commands,
+    access_key_commands,
+    admin_secret_commands,
+    policy_commands,
+    role_commands,
+    user_commands,
+)
 from detent.cli.failure import CommandFailed
 from detent.main.settings import Settings
 
@@ -185,11 +192,13 @@ def version() -> None:
     typer.echo(__version__)
 
 
-app.command()(access_commands.apply)
+for command in (access_commands.apply, access_commands.can):
+    app.command()(command)
 app.add_typer(user_commands.app, name="users")
 app.add_typer(role_commands.app, name="roles")
 app.add_typer(policy_commands.app, name="policies")
 app.add_typer(access_key_commands.app, name="access-keys")
+app.add_typer(admin_secret_commands.app, name="admin-secret")
 
 
 def main() -> None:
