@@ -17,8 +17,9 @@ from cli.folders import copied, key_in
 from cli.test_identities import environment
 from detent.cli.applying import _run
 from detent.cli.declaration import Declared, declared
-from detent.cli.difference import difference, standing
+from detent.cli.difference import difference
 from detent.cli.failure import CommandFailed
+from detent.cli.standing import standing
 from detent.main.operating import Operator, operating
 from detent.main.settings import Settings
 from servers.canary import Canary
@@ -64,6 +65,9 @@ policies = ["read-app"]
 [roles.later]
 trust = { file = "trust.json" }
 
+[secrets."app/db"]
+admin = "admin/db"
+
 [[secrets."app/db".policy.Statement]]
 Effect = "Allow"
 Principal = { AWS = "arn:aws:iam::000000000000:role/app" }
@@ -79,7 +83,8 @@ def file(tmp_path: Path, data: Path) -> Path:
     (tmp_path / "beside.json").write_text(READS)
     (tmp_path / "trust.json").write_text(TRUST)
     with operating(Settings(data)) as operator:
-        operator.secrets.create_secret(Name="app/db")
+        for name in ("app/db", "admin/db"):
+            operator.secrets.create_secret(Name=name, SecretString="{}")
     return written(tmp_path, FULL)
 
 
@@ -103,9 +108,10 @@ def test_all_that_is_declared_is_made_and_a_second_run_has_nothing_to_do(data: P
         "+ role app",
         "+ role later",
         "+ resource policy app/db",
+        "+ admin secret app/db",
         "+ key alias/app",
     ]
-    assert lines[-1] == "Done: 9 changes."
+    assert lines[-1] == "Done: 10 changes."
     with operating(Settings(data)) as operator:
         assert operator.own.describe_user(UserName="ann")["PolicyNames"] == ["beside", "read-app"]
         role = operator.own.describe_role(RoleName="app")
@@ -113,6 +119,8 @@ def test_all_that_is_declared_is_made_and_a_second_run_has_nothing_to_do(data: P
         assert "role/later" in role["TrustPolicy"]
         assert operator.own.describe_role(RoleName="later")["TrustPolicy"] == TRUST
         assert [key["Alias"] for key in operator.own.list_keys()["Keys"]] == ["alias/app"]
+        (link,) = operator.own.list_admin_secrets()["AdminSecrets"]
+        assert link["AdminSecretARN"] == operator.secrets.describe_secret(SecretId="admin/db")["ARN"]
         assert "role/app" in operator.secrets.get_resource_policy(SecretId="app/db")["ResourcePolicy"]
     assert applied(data, file) == "Nothing to do.\n"
     assert success(detent("apply", file, "--data", data)) == "Nothing to do.\n"
@@ -148,7 +156,14 @@ def test_a_change_shows_the_members_that_differ_and_nothing_else(data: Path, fil
         assert user["Tags"] == [{"Key": "team", "Value": "billing"}]
 
 
-LEFT = ["policy as-text", "policy read-app", "user ann", "role app", "role later", "resource policy app/db"]
+LEFT = [
+    "policy as-text",
+    "policy read-app",
+    "user ann",
+    "role app",
+    "role later",
+    *("resource policy app/db", "admin secret app/db"),
+]
 
 
 def test_what_is_not_declared_is_left_and_told_until_it_is_pruned(data: Path, file: Path, tmp_path: Path) -> None:
@@ -159,12 +174,13 @@ def test_what_is_not_declared_is_left_and_told_until_it_is_pruned(data: Path, fi
         "Nothing to do.",
     ]
     lines = applied(data, less, "--prune").splitlines()
-    assert lines == [*(f"- {thing}" for thing in LEFT), "Done: 6 changes."]
+    assert lines == [*(f"- {thing}" for thing in LEFT), "Done: 7 changes."]
     with operating(Settings(data)) as operator:
         assert [user["UserName"] for user in operator.own.list_users()["Users"]] == ["bob"]
         assert operator.own.list_roles()["Roles"] == []
         assert [one["PolicyName"] for one in operator.own.list_policies()["Policies"]] == ["beside"]
         assert "ResourcePolicy" not in operator.secrets.get_resource_policy(SecretId="app/db")
+        assert operator.own.list_admin_secrets()["AdminSecrets"] == []
         assert len(operator.own.list_keys()["Keys"]) == 1  # a key stays: values may be sealed under it
     assert applied(data, less, "--prune") == "Nothing to do.\n"
 
@@ -192,7 +208,7 @@ def test_on_a_terminal_it_asks(data: Path, file: Path, answer: str, code: int) -
     os.close(ours)
     assert ran.returncode == code
     assert "Make these changes?" in seen
-    assert ("Done: 9 changes." in seen) == (code == 0)
+    assert ("Done: 10 changes." in seen) == (code == 0)
     assert ("detent: nothing was changed" in seen) == (code == 1)
 
 
@@ -221,6 +237,7 @@ WRONG = {
     "[policies.p]": "policies.p: a policy needs either document or file",
     "[policies.p]\ndocument = { a = 2026-01-01 }": "policies.p.document: holds what JSON has not, such as a date",
     "[policies.p]\nfile = 1": "policies.p.file: must be a path, as text",
+    "[secrets.s]\nadmin = 1": "secrets.s.admin: must be a text",
     'keys = ["app"]': "keys: 'app' is no name of a key",
     "keys = 1": "keys: must be a list of names",
     '[accounts."1".users.ann]': "accounts.1: an account has 12 digits",
@@ -243,9 +260,7 @@ def test_what_cannot_become_so_is_one_line(data: Path, tmp_path: Path) -> None:
     assert "cannot read" in refusal(detent("apply", tmp_path / "none.toml", "--data", data))
     for text, said in {
         '[users.ann]\npolicies = ["p"]': "user ann: there is no policy p: declare it too",
-        "[secrets.none]\npolicy = '{}'": (
-            "secrets.none: there is no such secret: create it first, this file holds no values"
-        ),
+        "[secrets.none]\npolicy = '{}'": ("there is no secret none: create it first, this file holds no values"),
     }.items():
         assert refusal(detent("apply", written(tmp_path, text), "--yes", "--data", data)) == said
     file = written(tmp_path, f"[users.ann]\n[roles.r]\ntrust = '{trusting('user/x')}'\n")
@@ -279,7 +294,7 @@ def test_several_accounts_are_declared_together_on_a_data_folder(data: Path, tmp
 def test_over_http_it_is_the_callers_account(data: Path, tmp_path: Path, file: Path) -> None:
     with running(data) as server:
         caller = environment(server, server.credentials)
-        assert success(detent("apply", file, "--yes", env=caller)).endswith("Done: 9 changes.\n")
+        assert success(detent("apply", file, "--yes", env=caller)).endswith("Done: 10 changes.\n")
         assert success(detent("apply", file, "--yes", env=caller)) == "Nothing to do.\n"
         other = written(tmp_path, "[users.dan]\n")
         assert "- role later" in success(detent("apply", other, "--yes", "--prune", env=caller))

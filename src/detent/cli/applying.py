@@ -17,9 +17,10 @@ from rich.text import Text
 from detent.cli.acting import Acting, acting
 from detent.cli.changing import steps
 from detent.cli.declaration import Declared, Thing, accounts_in, declared
-from detent.cli.difference import Difference, difference, lines, standing
+from detent.cli.difference import Difference, difference, lines
 from detent.cli.failure import CommandFailed
 from detent.cli.screen import screen
+from detent.cli.standing import resolved, standing
 from detent.main.operating import REFUSAL, Operator
 
 _COLOURS: Final = {"+": "green", "~": "yellow", "-": "red"}
@@ -41,7 +42,9 @@ def apply(data: Path | None, account: str | None, file: Path, how: How) -> None:
         callers = {one: _of(caller, one) for one in accounts_in(wanted, caller.account)}
         there: Declared = {}
         for one, asked in callers.items():
-            there |= standing(asked, one, {thing: members for thing, members in wanted.items() if thing.account == one})
+            named = resolved(asked, {thing: members for thing, members in wanted.items() if thing.account == one})
+            wanted |= named
+            there |= standing(asked, one, named)
         found = difference(wanted, there, prune=how.prune)
         _show(console, found, many=len(callers) > 1)
         if found.changes and _is_agreed(how):

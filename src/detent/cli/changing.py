@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from detent.cli.acting import Acting
-from detent.cli.declaration import KEY, POLICY, RESOURCE_POLICY, ROLE, USER, Members, Thing
+from detent.cli.declaration import ADMIN_SECRET, KEY, POLICY, RESOURCE_POLICY, ROLE, USER, Members, Thing
 from detent.cli.difference import Change
 
-_KINDS: Final = (POLICY, USER, ROLE, KEY, RESOURCE_POLICY)
+_KINDS: Final = (POLICY, USER, ROLE, KEY, RESOURCE_POLICY, ADMIN_SECRET)
 _MEMBERS: Final = {USER: "UserName", ROLE: "RoleName", POLICY: "PolicyName"}
 _ROLES_OWN: Final = {"trust", "max_session_seconds", "tags"}
 # A new role's trust for as long as it would name a role that is not there yet: nobody may assume it.
@@ -36,7 +36,10 @@ def steps(changes: tuple[Change, ...]) -> Iterator[Step]:
         yield from _held(change)
     for change in of[RESOURCE_POLICY]:
         yield _put_resource_policy(change)
-    for kind in (RESOURCE_POLICY, ROLE, USER, POLICY):
+    for change in of[ADMIN_SECRET]:
+        admin = (change.after or {})["admin"]
+        yield _call(change, "attach_admin_secret", SecretId=change.thing.name, AdminSecretId=admin)
+    for kind in (ADMIN_SECRET, RESOURCE_POLICY, ROLE, USER, POLICY):
         yield from (_deleted(one) for one in changes if one.thing.kind == kind and one.after is None)
 
 
@@ -108,6 +111,8 @@ def _deleted(change: Change) -> Step:
     kind, name = change.thing.kind, change.thing.name
     if kind == RESOURCE_POLICY:
         return Step(change, lambda caller: caller.secrets.delete_resource_policy(SecretId=name))
+    if kind == ADMIN_SECRET:
+        return _call(change, "detach_admin_secret", SecretId=name)
     return _call(change, f"delete_{kind}", **{_MEMBERS[kind]: name})
 
 

@@ -1,7 +1,7 @@
 """What `detent apply` is given: one TOML file that says who there shall be and what they may do. Never a value.
 
 A user, role or policy is wholly as it is declared: what is left out of it is empty. A secret is there already; without
-`policy` it shall have no resource policy. Nothing is guessed: a key that
+`policy` it shall have no resource policy, without `admin` no admin secret. Nothing is guessed: a key that
 means nothing is refused, with its place.
 """
 
@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple
 from detent.cli.failure import CommandFailed
 from detent.cli.policy_files import read_document
 
-POLICY, USER, ROLE, KEY, RESOURCE_POLICY = "policy", "user", "role", "key", "resource policy"
+POLICY, USER, ROLE, KEY = "policy", "user", "role", "key"
+RESOURCE_POLICY, ADMIN_SECRET = "resource policy", "admin secret"  # what a secret that is there already has
 DEFAULT_SESSION_SECONDS: Final = 3600  # AWS's
 _NAMES: Final = {
     USER: re.compile(r"[A-Za-z0-9_+=,.@-]{1,64}", re.ASCII),
@@ -28,7 +29,7 @@ _ACCOUNT: Final = re.compile(r"[0-9]{12}", re.ASCII)
 
 
 class Thing(NamedTuple):
-    """What can be declared; a resource policy has its secret's name."""
+    """What can be declared; a resource policy, and the link to an admin secret, have their secret's name."""
 
     account: str
     kind: str
@@ -49,7 +50,7 @@ class Document:
 
 
 Members = Mapping[str, Any]
-NO_POLICY: Final[Members] = {"document": None}  # of a secret that is named and shall have no resource policy
+NONE: Final = ({"document": None}, {"admin": None})  # members of what a secret that is named shall not have
 Declared = dict[Thing, Members]
 
 
@@ -119,7 +120,10 @@ def _things(place: Place, account: str, section: Section, name: str, written: Ma
     _known(place, written, section.members)
     read = {member: read(place.at(member), written.get(member)) for member, read in section.members.items()}
     if section.kind == RESOURCE_POLICY:
-        return {Thing(account, RESOURCE_POLICY, name): {"document": read["policy"]}}
+        return {
+            Thing(account, RESOURCE_POLICY, name): {"document": read["policy"]},
+            Thing(account, ADMIN_SECRET, name): {"admin": read["admin"]},
+        }
     if section.kind == POLICY:
         read = {"document": _either(place, read["document"], read["file"])}
     if section.kind == ROLE and read["trust"] is None:
@@ -178,6 +182,12 @@ def _tags(place: Place, written: Any) -> dict[str, str]:  # noqa: ANN401 - TOML
     return tags
 
 
+def _text(place: Place, written: Any) -> str | None:  # noqa: ANN401 - TOML
+    if written is not None and not isinstance(written, str):
+        raise place.wrong("must be a text")
+    return written
+
+
 def _seconds(place: Place, written: Any) -> int:  # noqa: ANN401 - TOML
     if written is None:
         return DEFAULT_SESSION_SECONDS
@@ -219,5 +229,5 @@ _SECTIONS: Final = {
     "policies": Section(POLICY, {"document": _document, "file": _file}),
     "users": Section(USER, {"tags": _tags, "policies": _names}),
     "roles": Section(ROLE, {"trust": _document, "max_session_seconds": _seconds, "tags": _tags, "policies": _names}),
-    "secrets": Section(RESOURCE_POLICY, {"policy": _document}),
+    "secrets": Section(RESOURCE_POLICY, {"policy": _document, "admin": _text}),
 }

@@ -2,23 +2,11 @@
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from detent.cli.acting import Acting
-from detent.cli.declaration import (
-    KEY,
-    NO_POLICY,
-    POLICY,
-    RESOURCE_POLICY,
-    ROLE,
-    USER,
-    Declared,
-    Document,
-    Members,
-    Thing,
-)
+from detent.cli.declaration import NONE, POLICY, Declared, Document, Members, Thing
 from detent.cli.failure import CommandFailed
 
 
@@ -45,44 +33,9 @@ class Difference:
     left: tuple[Thing, ...]
 
 
-def standing(caller: Acting, account: str, named: Declared) -> Declared:
-    """Read what there is in an account: all users, roles and policies, and of secrets those that are named."""
-    found: Declared = {}
-    for one in caller.own.list_policies()["Policies"]:
-        document = caller.own.describe_policy(PolicyName=one["PolicyName"])["PolicyDocument"]
-        found[Thing(account, POLICY, one["PolicyName"])] = {"document": Document.of(document)}
-    for one in caller.own.list_users()["Users"]:
-        found[Thing(account, USER, one["UserName"])] = _held(one)
-    for one in caller.own.list_roles()["Roles"]:
-        trust, seconds = Document.of(one["TrustPolicy"]), one["MaxSessionSeconds"]
-        found[Thing(account, ROLE, one["RoleName"])] = {"trust": trust, "max_session_seconds": seconds, **_held(one)}
-    aliases = {one.get("Alias") for one in caller.own.list_keys()["Keys"]}
-    found |= {thing: {} for thing in named if thing.kind == KEY and thing.name in aliases}
-    for thing in named:
-        if thing.kind == RESOURCE_POLICY:
-            document = _resource_policy(caller, thing.name)
-            found |= {} if document is None else {thing: {"document": Document.of(document)}}
-    return found
-
-
-def _held(one: Mapping[str, Any]) -> Members:
-    tags = {tag["Key"]: tag["Value"] for tag in one["Tags"]}
-    return {"tags": tags, "policies": tuple(sorted(one["PolicyNames"]))}
-
-
-def _resource_policy(caller: Acting, name: str) -> str | None:
-    try:
-        found: str | None = caller.secrets.get_resource_policy(SecretId=name).get("ResourcePolicy")
-    except caller.secrets.exceptions.ResourceNotFoundException:
-        raise CommandFailed(
-            f"secrets.{name}: there is no such secret: create it first, this file holds no values"
-        ) from None
-    return found
-
-
 def difference(wanted: Declared, there: Declared, *, prune: bool) -> Difference:
     """Compare. Raises CommandFailed when somebody shall have a policy that there will not be."""
-    wanted = {thing: members for thing, members in wanted.items() if members != NO_POLICY}
+    wanted = {thing: members for thing, members in wanted.items() if members not in NONE}
     _require_policies(wanted, there, prune=prune)
     changes = [
         Change(thing, there.get(thing), members) for thing, members in wanted.items() if there.get(thing) != members
@@ -117,7 +70,7 @@ def _member(name: str, before: Any, after: Any) -> Iterator[str]:  # noqa: ANN40
         old, new = ([] if one is None else _pretty(one) for one in (before, after))
         told = list(difflib.unified_diff(old, new, lineterm="", n=1))[2:]
         yield from (f"  {line}" for line in told if not line.startswith("@@"))
-    elif isinstance(after, int):
+    elif isinstance(after, int | str):
         yield f"{name}: {after}" if before is None else f"{name}: {before} -> {after}"
     else:
         had, has = (set(_items(one)) for one in (before, after))
