@@ -49,6 +49,8 @@ TABLE = {  # section I
         "DetachPolicy",
     ): 50,
     ("CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"): 50,
+    ("CheckAccess",): 50,
+    ("AttachAdminSecret", "DetachAdminSecret", "ListAdminSecrets"): 50,
 }
 THROTTLED = ("ThrottlingException", "Rate exceeded")
 LISTS = GROUPS["ListSecrets"]

@@ -22,8 +22,16 @@ def test_the_reference_of_the_commands_is_up_to_date() -> None:
 
 def test_every_command_is_in_the_reference() -> None:
     names = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert names == {"serve", "env", "rotate", "secrets", "rotations", "demo", "version"}
-    assert all(f"## `detent {name}`" in REFERENCE.read_text() for name in names)
+    assert names == {"serve", "env", "rotate", "secrets", "rotations", "demo", "apply", "can", "version"}
+    groups = {group.name for group in app.registered_groups}
+    assert groups == {"users", "roles", "policies", "access-keys", "admin-secret", "audit", "keyset"}
+    assert all(f"## `detent {name}`" in REFERENCE.read_text() for name in names | groups)
+
+
+def test_a_group_alone_shows_its_help() -> None:
+    done = detent("access-keys")
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "rotate-root" in done.stdout
 
 
 def test_version_prints_the_version() -> None:

@@ -51,7 +51,7 @@ class RunningDetent:
 
     def client(self, service: str = "secretsmanager", **changed: Any) -> Any:
         """An unmodified boto3 client; what it is refused is kept, to be searched for secret values."""
-        access_key, secret_key = self.credentials
+        access_key, secret_key = ("", "") if "aws_access_key_id" in changed else self.credentials
         config = botocore.config.Config(retries={"total_max_attempts": 1}, max_pool_connections=64)
         settings = {
             "endpoint_url": self.endpoint,

@@ -22,6 +22,7 @@ from detent.api.errors import CODES, INTERNAL
 from detent.api.operations import DETENT, OPERATIONS, Operation
 from detent.api.shapes import wire_name
 from detent.client import MODELS, SERVICE_MODEL, NoEndpoint
+from detent.model.judgement import PolicyKind
 from detent.model.rotation import Purpose, State, Step
 from servers.detent import RunningDetent
 from wire.answers import new_name
@@ -29,8 +30,20 @@ from wire.answers import new_name
 PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text())
 REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference" / "detent-api.md"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:detent-postgres-single-user"
-KINDS = ("State", "Step", "Purpose", "Outcome", "KeyState", "AccessKeyState")
-STRUCTURES = ("Attempt", "Key", "DescribedKey", "User", "AccessKey", "LastUsed", "Tag", "TagInput", "Role", "Policy")
+KINDS = ("State", "Step", "Purpose", "Outcome", "KeyState", "AccessKeyState", "PolicyType")
+STRUCTURES = (
+    "Attempt",
+    "Key",
+    "DescribedKey",
+    "User",
+    "AccessKey",
+    "LastUsed",
+    "Tag",
+    "TagInput",
+    "Role",
+    "Policy",
+    "AdminSecret",
+)
 ROWS = {row.name: row for row in OPERATIONS.values() if row.service == DETENT}
 
 
@@ -88,7 +101,7 @@ def kind_of(name: str, hint: Any) -> tuple[Any, Any]:
         return described(hint), bounds
     if hint is float:
         return "timestamp" if name.endswith("date") else "double", bounds
-    return {str: "string", int: "integer", Literal: "string"}[get_origin(hint) or hint], bounds
+    return {str: "string", int: "integer", bool: "boolean", Literal: "string"}[get_origin(hint) or hint], bounds
 
 
 def modelled(shape: StructureShape, *, asked: bool) -> dict[str, Any]:
@@ -132,6 +145,7 @@ def test_the_model_has_the_words_that_are_given(model: ServiceModel) -> None:
         "Outcome": {"succeeded", "failed"},
         "KeyState": {"enabled", "disabled", "pending-deletion"},
         "AccessKeyState": {"active", "inactive"},
+        "PolicyType": set(PolicyKind),
     }
 
 

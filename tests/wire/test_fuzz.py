@@ -115,6 +115,10 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "PolicyDocument": DOCUMENTS.map(json.dumps) | ANY.map(json.dumps) | st.text(),
     "State": mostly(["active", "inactive"], "Active"),
     "AccessKeyId": mostly(["A" * 20], "a" * 20, "A"),
+    "PrincipalArn": mostly(["arn:aws:iam::000000000000:root", "arn:aws:iam::000000000000:user/alice"], "arn"),
+    "Action": mostly(["secretsmanager:GetSecretValue", "detent:ListUsers"], "GetSecretValue", "*"),
+    "Resource": mostly(["*", f"{ARN}a"], ""),
+    "AdminSecretId": NAMES,
     "PolicyName": mostly(["default"], "other", "bad name", ""),
     "ResourcePolicy": DOCUMENTS.map(json.dumps) | ANY.map(json.dumps) | st.text(),
 }
@@ -136,6 +140,9 @@ NEEDED = {
     "TrustPolicy",
     "PolicyDocument",
     "PolicyName",
+    "PrincipalArn",
+    "Action",
+    "AdminSecretId",
 }
 
 

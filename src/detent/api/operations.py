@@ -7,13 +7,24 @@ from typing import Any
 
 import msgspec
 
-from detent.api import identity_replies, identity_shapes, replies, shapes, sts_replies, sts_shapes
+from detent.api import (
+    access_replies,
+    access_shapes,
+    identity_replies,
+    identity_shapes,
+    replies,
+    shapes,
+    sts_replies,
+    sts_shapes,
+)
 from detent.api.rates import GROUPS, Group
 from detent.model.ports import AuditedPart
 from detent.service import (
     access_keys,
+    admin_secrets,
     assuming,
     batches,
+    checking,
     cross_account,
     history,
     identities,
@@ -441,6 +452,33 @@ _ROWS = (
         access_keys.delete_access_key,
         identity_replies.access_key_gone,
         Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT, "CheckAccess", access_shapes.CheckAccess, checking.check_access, access_replies.access, Runs.ON_LOOP
+    ),
+    Operation(
+        DETENT,
+        "AttachAdminSecret",
+        access_shapes.AttachAdminSecret,
+        admin_secrets.attach_admin_secret,
+        access_replies.admin_secret,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "DetachAdminSecret",
+        access_shapes.DetachAdminSecret,
+        admin_secrets.detach_admin_secret,
+        access_replies.admin_secret_gone,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "ListAdminSecrets",
+        access_shapes.ListAdminSecrets,
+        admin_secrets.list_admin_secrets,
+        access_replies.admin_secrets,
+        Runs.ON_THREAD,
     ),
 )
 UNKNOWN = Operation("", "", shapes.Request, _nothing, _nothing, Runs.ON_LOOP)  # what is not in the table

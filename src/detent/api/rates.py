@@ -69,6 +69,8 @@ _TABLE = (
         ),
     ),
     Group(50, ("CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey")),
+    Group(50, ("CheckAccess",)),
+    Group(50, ("AttachAdminSecret", "DetachAdminSecret", "ListAdminSecrets")),
 )
 GROUPS: Mapping[str, Group] = {name: group for group in _TABLE for name in group.operations}
 

@@ -20,6 +20,7 @@ _SPECIAL = {
     "replication_role_arn": "ReplicationRoleARN",
     "primary_secret_arn": "PrimarySecretARN",
     "replica_secret_arn": "ReplicaSecretARN",
+    "admin_secret_arn": "AdminSecretARN",
 }
 
 

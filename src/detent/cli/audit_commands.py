@@ -5,20 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(help="Prove and search the audit trail. Both read the data folder; the server may run.")
+from detent.cli import options
+
+app = options.group("Prove and search the audit trail. Both read the data folder; the server may run.")
 
 _FILE: dict[str, Any] = {"metavar": "FILE", "readable": False}
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        metavar="DIR",
-        readable=False,
-        envvar="DETENT_DATA",
-        show_envvar=True,
-        help="The server's data folder. Default: ~/.detent.",
-    ),
-]
 Older = Annotated[
     list[Path] | None,
     typer.Argument(help="Parts of the trail that were put aside, oldest first; DIR/audit.log follows them.", **_FILE),
@@ -32,7 +23,7 @@ def verify(
         str | None,
         typer.Option("--expect", metavar="HEAD", help="A head that verify printed before: the trail must contain it."),
     ] = None,
-    data: Data = None,
+    data: options.Beside = None,
 ) -> None:
     """Prove that no record was changed, removed, put elsewhere or cut off.
 
@@ -59,7 +50,7 @@ def search(  # noqa: PLR0917 - typer calls it by keyword
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Likewise; up to but not including it.")] = None,
     refused: Annotated[bool, typer.Option("--refused", help="Only what was refused or failed.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print whole records, one JSON line each.")] = False,
-    data: Data = None,
+    data: options.Beside = None,
 ) -> None:
     """Find records, oldest first. Searching proves nothing: verify does."""
     from detent.cli import auditing  # noqa: PLC0415 - as above

@@ -13,7 +13,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from detent.cli.data_folder import DEFAULT
+from detent.cli.data_folder import named
 from detent.cli.failure import CommandFailed
 from detent.cli.screen import table
 from detent.main import trail
@@ -28,7 +28,7 @@ def verify(console: Console, data: Path | None, older: Sequence[Path], expect: s
     """Verify the trail. Raises CommandFailed unless nothing is wrong."""
     noted = None if expect is None else _head(expect)
     with _reading():
-        verifier, findings = trail.findings(_folder(data), older, noted)
+        verifier, findings = trail.findings(named(data), older, noted)
         shown = list(islice(findings, _MOST_SHOWN))
         more = sum(1 for _ in findings)
     for one in shown:
@@ -56,7 +56,7 @@ def wanted(
 def search(console: Console, data: Path | None, older: Sequence[Path], wanted: trail.Wanted, *, as_json: bool) -> None:
     """Print the records that are wanted: a table, or JSON lines as they are found."""
     with _reading():
-        records = trail.found(_folder(data), older, wanted)
+        records = trail.found(named(data), older, wanted)
         if as_json:
             for record in records:
                 sys.stdout.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
@@ -90,10 +90,6 @@ def _reading() -> Iterator[None]:
         raise
     except OSError as error:
         raise CommandFailed(f"cannot read {error.filename}: {error.strerror}") from None
-
-
-def _folder(data: Path | None) -> Path:
-    return (data or DEFAULT).expanduser().absolute()
 
 
 def _head(text: str) -> trail.Head:

@@ -11,7 +11,16 @@ from typing import Annotated, Any
 import typer
 
 from detent import __version__
-from detent.cli import audit_commands, keyset_commands
+from detent.cli import (
+    access_commands,
+    access_key_commands,
+    admin_secret_commands,
+    audit_commands,
+    keyset_commands,
+    policy_commands,
+    role_commands,
+    user_commands,
+)
 from detent.cli.failure import CommandFailed
 from detent.main.settings import Settings
 
@@ -195,13 +204,23 @@ def version() -> None:
     typer.echo(__version__)
 
 
+for command in (access_commands.apply, access_commands.can):
+    app.command()(command)
+app.add_typer(user_commands.app, name="users")
+app.add_typer(role_commands.app, name="roles")
+app.add_typer(policy_commands.app, name="policies")
+app.add_typer(access_key_commands.app, name="access-keys")
+app.add_typer(admin_secret_commands.app, name="admin-secret")
+
+
 def main() -> None:
     """Run the command line; every error is one line."""
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without Unicode still gets text
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="detent", standalone_mode=False)
-    except _USAGE as fault:
-        sys.exit(_said(f"{fault.format_message()} (detent --help)", 2))
+    except _USAGE as fault:  # without words: a group of commands was named alone, and has shown its help
+        told = fault.format_message()
+        sys.exit(_said(f"{told} (detent --help)", 2) if told else 2)
     except CommandFailed as failure:
         sys.exit(_said(str(failure), 1))
     sys.exit(code or 0)

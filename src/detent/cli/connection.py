@@ -47,11 +47,17 @@ _LIMITS: Final = {
 
 @dataclass(frozen=True)
 class Server:
-    """One server: `secrets` is boto3's client of Secrets Manager, `rotations` that of Detent's own API."""
+    """One server: `secrets` is boto3's client of Secrets Manager, `own` that of Detent's own API, `sts` that of STS."""
 
     endpoint: str
     secrets: Any
-    rotations: Any
+    own: Any
+    sts: Any = None
+
+    @property
+    def account(self) -> str:
+        """The caller's."""
+        return str(self.sts.get_caller_identity()["Account"])
 
 
 @contextmanager
@@ -59,14 +65,15 @@ def connected(data: Path | None) -> Iterator[Server]:
     """Give the server that is meant; what a call inside is refused, or misses, leaves as CommandFailed."""
     endpoint = ""
     try:
-        server = _of_folder(DataFolder.found(data)) if _is_folder_meant(data) else _of_environment()
+        server = _of_folder(DataFolder.found(data)) if is_folder_meant(data) else _of_environment()
         endpoint = server.endpoint
         yield server
     except (BotoCoreError, ClientError, NoEndpoint, ValueError) as error:
         raise CommandFailed(_explained(error, endpoint)) from None
 
 
-def _is_folder_meant(data: Path | None) -> bool:
+def is_folder_meant(data: Path | None) -> bool:
+    """Say whether a data folder is meant, and not what the AWS variables name."""
     return data is not None or not any(os.environ.get(name) for name in _SAYS_WHERE)
 
 
@@ -94,8 +101,9 @@ def _of_environment() -> Server:
 
 
 def _clients(core: Any, endpoint: str, **settings: Any) -> Server:  # noqa: ANN401 - a botocore session
-    secrets = boto3.session.Session(botocore_session=core).client("secretsmanager", endpoint_url=endpoint, **settings)
-    return Server(endpoint, secrets, client(endpoint, session=core, **settings))
+    session = boto3.session.Session(botocore_session=core)
+    secrets, sts = (session.client(name, endpoint_url=endpoint, **settings) for name in ("secretsmanager", "sts"))
+    return Server(endpoint, secrets, client(endpoint, session=core, **settings), sts)
 
 
 def _explained(error: Exception, endpoint: str) -> str:

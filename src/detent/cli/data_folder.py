@@ -11,19 +11,23 @@ from detent.cli.failure import CommandFailed
 DEFAULT: Final = Path("~/.detent")
 
 
+def named(path: Path | None) -> Path:
+    """Give the folder that is meant, by default DETENT_DATA, else ~/.detent."""
+    return (path or Path(os.environ.get("DETENT_DATA") or DEFAULT)).expanduser().absolute()
+
+
 @dataclass(frozen=True)
 class DataFolder:
-    """Where a server is, and its root access key."""
+    """Where a server is, and the root access key that it gives out."""
 
     path: Path
     settings: dict[str, str]
-    keys: dict[str, str]
 
     @classmethod
     def found(cls, path: Path | None) -> Self:
-        """Read a folder, by default DETENT_DATA, else ~/.detent. Raises CommandFailed when it is no server's."""
-        folder = (path or Path(os.environ.get("DETENT_DATA") or DEFAULT)).expanduser().absolute()
-        return cls(folder, _profile(folder / "config"), _profile(folder / "credentials"))
+        """Read the folder that is meant. Raises CommandFailed when it is no server's."""
+        folder = named(path)
+        return cls(folder, _profile(folder / "config"))
 
     @property
     def config(self) -> Path:
@@ -34,6 +38,16 @@ class DataFolder:
     def credentials(self) -> Path:
         """The AWS shared-credentials file."""
         return self.path / "credentials"
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The root access key. Raises CommandFailed when the folder gives none out any more."""
+        if not self.credentials.exists():
+            raise CommandFailed(
+                f"{self.credentials} is gone, so the folder gives out no access key: use one of your own (AWS_…"
+                f" variables), or make a new one: detent access-keys rotate-root --data {self.path}"
+            )
+        return _profile(self.credentials)
 
     @property
     def endpoint(self) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 import typer
 from rich.console import Console
 
-from detent.cli.data_folder import DEFAULT
+from detent.cli.data_folder import named
 from detent.cli.failure import CommandFailed
 from detent.cli.screen import table
 from detent.main import root_keyset
@@ -49,7 +49,7 @@ def wrap(by: str, data: Path | None) -> None:
 def _one_line(data: Path | None) -> Iterator[Path]:
     """Give the data folder; what goes wrong leaves as CommandFailed."""
     try:
-        yield (data or DEFAULT).expanduser().absolute()
+        yield named(data)
     except CannotStart as error:
         raise CommandFailed(str(error)) from None
     except OSError as error:

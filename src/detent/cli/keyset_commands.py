@@ -1,27 +1,16 @@
 """`detent keyset`: the root keyset of a data folder."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Show, rotate and wrap the root keyset of a data folder; the server may run.")
+from detent.cli import options
 
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        metavar="DIR",
-        readable=False,
-        envvar="DETENT_DATA",
-        show_envvar=True,
-        help="The server's data folder. Default: ~/.detent.",
-    ),
-]
+app = options.group("Show, rotate and wrap the root keyset of a data folder; the server may run.")
 
 
 @app.command()
-def status(data: Data = None) -> None:
+def status(data: options.Beside = None) -> None:
     """Show where the keyset is kept, its keys without their material, and what earlier ones still seal."""
     from detent.cli import keyset  # noqa: PLC0415 - what a command needs is imported when it runs
     from detent.cli.screen import screen  # noqa: PLC0415
@@ -30,7 +19,7 @@ def status(data: Data = None) -> None:
 
 
 @app.command()
-def rotate(data: Data = None) -> None:
+def rotate(data: options.Beside = None) -> None:
     """Add a key, which seals from now on.
 
     The keys that were there still open. What they sealed, a running server seals anew in the background: see status.
@@ -51,7 +40,7 @@ def wrap(
             help="aws-kms://ARN, gcp-kms://projects/…, hcvault://transit/keys/NAME, passphrase, or file: in the clear.",
         ),
     ],
-    data: Data = None,
+    data: options.Beside = None,
 ) -> None:
     """Write the keyset's file anew, sealed by a key of a KMS or by a passphrase, or in the clear.
 

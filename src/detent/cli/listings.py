@@ -39,8 +39,8 @@ def _stands(server: Server, secret: Mapping[str, Any]) -> Text:
     if "RotationEnabled" not in secret:
         return Text("")
     try:
-        latest = server.rotations.describe_rotation(SecretId=secret["ARN"])
-    except server.rotations.exceptions.ResourceNotFoundException:
+        latest = server.own.describe_rotation(SecretId=secret["ARN"])
+    except server.own.exceptions.ResourceNotFoundException:
         return Text("not yet rotated", "dim")
     told = state(latest["State"])
     if latest["State"] != "succeeded":
@@ -50,7 +50,7 @@ def _stands(server: Server, secret: Mapping[str, Any]) -> Text:
 
 def rotations(server: Server, console: Console, limit: int) -> None:
     """List the latest rotations of all secrets, at most `limit`."""
-    pages = server.rotations.get_paginator("list_rotations").paginate(PaginationConfig={"PageSize": min(limit, 100)})
+    pages = server.own.get_paginator("list_rotations").paginate(PaginationConfig={"PageSize": min(limit, 100)})
     found = list(islice((rotation for page in pages for rotation in page["Rotations"]), limit + 1))
     if not found:
         console.print("There were no rotations.")
@@ -79,7 +79,7 @@ def _took(rotation: Mapping[str, Any]) -> str:
 
 def rotation(server: Server, console: Console, name: str) -> None:
     """Show a secret's latest rotation with its attempts."""
-    latest = server.rotations.describe_rotation(SecretId=name)
+    latest = server.own.describe_rotation(SecretId=name)
     facts = table("", "")
     facts.show_header = False
     facts.add_row("secret", Text(latest["Name"]))

@@ -64,8 +64,8 @@ def _pending(server: Server, name: str) -> str | None:
 
 def _rotation_of(server: Server, name: str, version: str) -> Rotation | None:
     try:
-        found: Rotation = server.rotations.describe_rotation(SecretId=name, VersionId=version)
-    except server.rotations.exceptions.ResourceNotFoundException:
+        found: Rotation = server.own.describe_rotation(SecretId=name, VersionId=version)
+    except server.own.exceptions.ResourceNotFoundException:
         return None
     return found
 

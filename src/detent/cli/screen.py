@@ -17,6 +17,7 @@ _STYLES: Final = {
     "abandoned": "red",
     "cancelled": "yellow",
     "in-progress": "cyan",
+    "inactive": "yellow",
 }
 
 
@@ -36,14 +37,26 @@ def table(*columns: str, right: Collection[str] = ()) -> Table:
     return made
 
 
+def facts(rows: Mapping[str, str]) -> Table:
+    """Make a table of one thing's facts, one a line."""
+    made = table("", "")
+    made.show_header = False
+    for name, text in rows.items():
+        made.add_row(name, Text(text))
+    return made
+
+
 def state(word: str) -> Text:
     """Colour a state or an outcome."""
     return Text(word, _STYLES.get(word, ""))
 
 
-def moment(when: datetime | None) -> str:
-    """Show a moment in this machine's time zone."""
-    return "" if when is None else when.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+def moment(when: datetime | float | None) -> str:
+    """Show a moment, as boto3 gives it or in seconds of the epoch, in this machine's time zone."""
+    if when is None:
+        return ""
+    known = when if isinstance(when, datetime) else datetime.fromtimestamp(when, UTC)
+    return known.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def until(when: datetime) -> str:

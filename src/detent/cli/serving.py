@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from types import NoneType
 from typing import Any, Final, get_args, get_type_hints
@@ -14,6 +15,12 @@ from detent.main import processes
 from detent.main.settings import CannotStart, Settings
 
 _BESIDE: Final = "detent.toml"
+_SHARED: Final = (
+    "audit_fsync",
+    "regions",
+    "jitter_seconds",
+    *(setting.name for setting in fields(Settings) if setting.name.startswith("max_")),
+)
 _WORDS: Final = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Path: "a path, as text"}
 
 
@@ -40,6 +47,15 @@ def settle(config: Path | None, given: Mapping[str, Any]) -> Settings:
         name: _path(value) if isinstance(value, Path) else value for name, value in chosen.items()
     }
     return Settings(**settings)
+
+
+def shared_settings(data: Path, region: str) -> Settings:
+    """Give what works on a folder beside its server: of its TOML file, what says how secrets are kept."""
+    written = _read_beside(data / _BESIDE)
+    try:
+        return Settings(data, region=region, **{name: written[name] for name in _SHARED if name in written})
+    except CannotStart as error:
+        raise CommandFailed(f"{data / _BESIDE}: {error}") from None
 
 
 def _path(path: Path) -> Path:

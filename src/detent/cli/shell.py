@@ -32,8 +32,9 @@ UNSET: Final = (
 
 
 def lines(data: Path | None) -> str:
-    """Give the lines for `eval`. Raises CommandFailed when the folder is no server's."""
+    """Give the lines for `eval`. Raises CommandFailed when the folder is no server's, or gives out no access key."""
     folder = DataFolder.found(data)
+    _ = folder.keys  # raises
     files = {"AWS_SHARED_CREDENTIALS_FILE": folder.credentials, "AWS_CONFIG_FILE": folder.config}
     exports = [f"export {name}={shlex.quote(str(path))}" for name, path in files.items()]
     return "\n".join([f"unset {' '.join(UNSET)}", *exports, *_past_proxies(folder.endpoint), ""])

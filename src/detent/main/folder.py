@@ -17,11 +17,12 @@ from detent.model.keyset import ROOT_KEYSET_ID
 from detent.model.value import SealedValue, SecretValue
 from detent.service import access
 from detent.service.env import Env, Server
-from detent.store.migrate import migrate, read_fact, require_known_schema
+from detent.store.migrate import migrate, read_fact, require_known_schema, require_newest_schema
 from detent.store.protocol import Store, StoreUnusable
 
 _CHECK = "keyset check"  # a fact sealed on the first start: it opens under the right keyset only
-_ROOT_KEY = "root access key"
+_ACCOUNT = "account"  # a fact: whose root access key the folder gives out
+ROOT_KEY = "root access key"  # a fact: the id of that key
 
 
 class SystemClock:
@@ -62,16 +63,32 @@ class Folder:
         return keyset
 
     def unlock(self) -> RootKeyset:
-        """Give the keyset of a folder that was opened before, without changing anything in it. Raises CannotStart."""
-        if not self.store.exists():
-            raise CannotStart(f"no server was ever started on the data folder {self.path}.")
+        """Give the keyset of a folder that a server was started on. Raises CannotStart.
+
+        Nothing is made or brought up to date: a server may be at work on it.
+        """
         try:
-            require_known_schema(self.store)
+            if not self.store.exists() or read_fact(self.store, ROOT_KEY) is None:
+                raise CannotStart(
+                    f"no server was ever started on the data folder {self.path}: detent serve --data {self.path}"
+                )
+            require_newest_schema(self.store)
             keyset = self._keyset()
             self._check(keyset)
         except (StoreUnusable, KeysetUnreadable) as error:
             raise CannotStart(str(error)) from None
         return keyset
+
+    def reopen(self) -> tuple[RootKeyset, str]:
+        """Give the keyset and the account of such a folder, that can be written to. Raises CannotStart."""
+        try:
+            self._require_access()
+        except OSError as error:
+            raise CannotStart(f"cannot use the data folder {self.path}: {error.strerror}") from None
+        keyset, account = self.unlock(), read_fact(self.store, _ACCOUNT)
+        if account is None:
+            raise CannotStart(f"an older Detent was the last to serve {self.path}: detent serve --data {self.path}")
+        return keyset, account.decode()
 
     def _require_access(self) -> None:
         """Refuse what can be read but not written: a server would start, and fail at its first write."""
@@ -108,19 +125,24 @@ class Folder:
     def initialise(self, server: Server, store: Store) -> None:
         """On the first start make the root access key and its credentials file, in one transaction."""
         with store.read() as tx:
-            if tx.fact(_ROOT_KEY) is not None:
+            if tx.fact(ROOT_KEY) is not None and tx.fact(_ACCOUNT) is not None:
                 return
         store.write(lambda tx: self._first_start(server.env(tx, server.region)))
 
     def _first_start(self, env: Env) -> None:
-        if env.tx.fact(_ROOT_KEY) is not None:
+        if env.tx.fact(_ACCOUNT) is None:
+            env.tx.keep_fact(_ACCOUNT, env.server.account.encode())
+        if env.tx.fact(ROOT_KEY) is not None:
             return
         key_id, secret = access.create_root_key(env, env.server.account)
         # The file first: if the commit fails, the next start writes another one over it.
-        keys = {"aws_access_key_id": key_id, "aws_secret_access_key": str(secret.reveal())}
-        _write_ini(self.credentials, {"default": keys})
-        env.tx.keep_fact(_ROOT_KEY, key_id.encode())
+        self.write_credentials(key_id, str(secret.reveal()))
+        env.tx.keep_fact(ROOT_KEY, key_id.encode())
         env.tx.keep_fact(_CHECK, env.server.keyset.seal(SecretValue("detent"), _CHECK).ciphertext)
+
+    def write_credentials(self, key_id: str, secret: str) -> None:
+        """Give an access key out, in the form AWS clients read, in the place of the one that was there."""
+        _write_ini(self.credentials, {"default": {"aws_access_key_id": key_id, "aws_secret_access_key": secret}})
 
     def write_config(self, settings: Settings, port: int) -> None:
         """Say, in the form AWS clients read, where the server is."""
@@ -163,4 +185,7 @@ def _write_ini(path: Path, sections: dict[str, dict[str, str]]) -> None:
         file.write(text.getvalue())
         file.flush()
         os.fsync(file.fileno())
+    if os.geteuid() == 0:  # the server may run as another account, to which the folder then belongs
+        owner = path.parent.stat()
+        os.chown(draft, owner.st_uid, owner.st_gid)
     draft.replace(path)

@@ -17,8 +17,7 @@ from detent.model.ports import AuditedCall, SessionCredentials
 from detent.model.secret import Secret, VersionId
 from detent.model.value import SealedValue, SecretValue
 from detent.service.env import Env
-from detent.service.lookup import meant_by
-from detent.service.rotations import admin_named_by
+from detent.service.rotations import admin_meant_by
 from detent.store.protocol import AccessKey, KeyUse
 
 _LASTING, _TEMPORARY = "AKIA", "ASIA"
@@ -158,10 +157,9 @@ def _record(env: Env, secret: Secret, principal: Principal, expires: datetime) -
 
 def _linked_admin(env: Env, secret: Secret) -> str | None:
     link = secret.rotation.admin if secret.rotation is not None else None
-    named = admin_named_by(env, secret)
-    if link is None or named is None:
+    if link is None:
         return None
-    admin = meant_by(env, secret.account, named)
+    admin = admin_meant_by(env, secret)
     return link.arn if admin is not None and admin.arn == link.arn else None
 
 

@@ -17,8 +17,8 @@ from detent.model.secret import AdminLink, RotationSettings, Secret, VersionId
 from detent.model.value import SecretValue
 from detent.service.authorization import allow
 from detent.service.env import Env
-from detent.service.lookup import find, meant_by, permit
-from detent.service.rotations import admin_named_by, current_value
+from detent.service.lookup import find, permit
+from detent.service.rotations import admin_meant_by, admin_named_by, current_value
 from detent.service.values import write_value
 from detent.store.protocol import Page
 
@@ -88,8 +88,13 @@ def _fields(env: Env, secret: Secret) -> dict[str, Any]:
 
 
 def _with_fields(env: Env, secret: Secret, fields: dict[str, Any]) -> Secret:
-    value = SecretValue(json.dumps(fields, ensure_ascii=False))
-    return write_value(env, secret, VersionId(str(uuid4())), value)
+    """Write the value anew, as text or binary as it was. Raises BadState when it would be longer than one may be."""
+    text = json.dumps(fields)
+    if len(text) > env.server.limits.value_bytes:
+        raise BadState(f"With {_NAMES_IT} the value of {secret.name} would be longer than a value may be.")
+    was = current_value(env, secret)
+    is_binary = was is not None and isinstance(was.reveal(), bytes)
+    return write_value(env, secret, VersionId(str(uuid4())), SecretValue(text.encode() if is_binary else text))
 
 
 def _linked(env: Env, secret: Secret, link: AdminLink | None) -> Secret:
@@ -105,10 +110,9 @@ def _linked(env: Env, secret: Secret, link: AdminLink | None) -> Secret:
 def _names(env: Env, secret: Secret, admin: str) -> bool:
     """Say whether the current value, if it can be opened, names this admin secret."""
     try:
-        named = admin_named_by(env, secret)
+        found = admin_meant_by(env, secret)
     except CannotOpen:
         return False
-    found = None if named is None else meant_by(env, secret.account, named)
     return found is not None and found.arn == admin
 
 

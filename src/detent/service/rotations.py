@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from detent.model.arn import function_parts, partition
-from detent.model.errors import BadParameter, BadState, NotPermitted, RotationIncomplete, TokenInUse
+from detent.model.errors import BadParameter, BadState, FailedConstraint, NotPermitted, RotationIncomplete, TokenInUse
 from detent.model.policy import Ask, Principal
 from detent.model.rotation import Purpose, State, asked_for
 from detent.model.schedule import RotationRules
@@ -132,7 +132,7 @@ def _admin_link(env: Env, caller: Principal, secret: Secret) -> AdminLink | None
     named = admin_named_by(env, secret)
     if named is None:
         return None
-    admin = meant_by(env, secret.account, named)
+    admin = admin_meant_by(env, secret)
     if admin is None or admin.deletion is not None:
         raise BadState(f"The admin secret {named}, named by masterarn in the secret's value, does not exist.")
     permit(env, caller, "secretsmanager:GetSecretValue", admin, named)
@@ -148,6 +148,15 @@ def admin_named_by(env: Env, secret: Secret) -> str | None:
         return None
     named = fields.get("masterarn") if isinstance(fields, dict) else None
     return named if isinstance(named, str) and named else None
+
+
+def admin_meant_by(env: Env, secret: Secret) -> Secret | None:
+    """Find the secret that `masterarn` names; None too when that is no name at all, or nobody has it."""
+    named = admin_named_by(env, secret)
+    try:
+        return None if named is None else meant_by(env, secret.account, named)
+    except FailedConstraint:
+        return None
 
 
 def current_value(env: Env, secret: Secret) -> SecretValue | None:

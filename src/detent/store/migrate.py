@@ -53,6 +53,19 @@ def require_known_schema(path: Path) -> None:
         raise StoreUnusable(f"the store {path} is another program's SQLite file: name another data folder")
 
 
+def require_newest_schema(path: Path) -> None:
+    """Raise StoreUnusable, having changed nothing, for a store that is not as this Detent's server would leave it.
+
+    It is not brought up to date here: an older server may have it open.
+    """
+    require_known_schema(path)
+    found, newest = _schema_of(path), max(migrations())
+    if found < newest:
+        raise StoreUnusable(
+            f"the store {path} has schema {found}, this Detent needs {newest}: start its server on the folder once"
+        )
+
+
 def read_fact(path: Path, name: str) -> bytes | None:
     """Read a fact of a store without changing the file; None: it has none of that name. Raises StoreUnusable."""
     if not _schema_of(path):

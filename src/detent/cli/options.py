@@ -1,0 +1,28 @@
+"""Options that several groups of commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_FOLDER = (
+    "The data folder, worked on itself as its account's root, whether its server runs or not. Default: DETENT_DATA,"
+    " else ~/.detent."
+)
+_BESIDE = "The data folder; its server may run. Default: DETENT_DATA, else ~/.detent."
+_PLACE = (
+    "A data folder, worked on itself as its account's root, whether its server runs or not. Default: over HTTP, as the"
+    " caller that the AWS_… variables name; if none of them names a server, DETENT_DATA, else ~/.detent."
+)
+_ACCOUNT = "The account, 12 digits; only on a data folder. Default: the folder's."
+
+Folder = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_FOLDER)]
+Beside = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_BESIDE)]
+Place = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_PLACE)]
+Account = Annotated[str | None, typer.Option("--account", metavar="ID", help=_ACCOUNT)]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag; give it once for each.")]
+
+
+def group(what: str) -> typer.Typer:
+    """Make a group of commands; alone it shows its help."""
+    return typer.Typer(no_args_is_help=True, help=what, rich_markup_mode="markdown")
