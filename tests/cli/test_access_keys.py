@@ -1,13 +1,17 @@
 """`detent access-keys` on a data folder, while its server runs and while it does not."""
 
+import os
 import re
 import sqlite3
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.command import detent, refusal, success
+from cli.command import detent, refusal, success, surroundings
 from cli.folders import key_in, make_used, trail
 from detent.cli.data_folder import DataFolder
 from detent.main.operating import Operator, operating
@@ -193,6 +197,33 @@ def test_a_rotation_that_was_killed_leaves_a_key_that_works_and_the_next_heals_i
         assert (works(server, new), works(server, old)) == (True, False)
         listed = success(detent("access-keys", "list", "--data", data))
     assert re.findall(r"^AKIA\w+", listed, re.MULTILINE) == [new[0]]
+
+
+def test_whenever_it_is_killed_the_credentials_file_holds_a_key_of_root(data: Path) -> None:
+    command = [sys.executable, "-m", "detent.cli", "access-keys", "rotate-root", "--data", str(data)]
+    kept = Canary()
+    for tenths in range(3, 13):
+        with subprocess.Popen(command, env=surroundings(), stdout=subprocess.DEVNULL) as process:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(tenths / 10)
+            process.kill()
+        given_out, _ = key_in((data / "credentials").read_text(), kept)
+        assert given_out in success(detent("access-keys", "list", "--data", data))
+    success(detent("access-keys", "rotate-root", "--data", data))
+    given_out, _ = key_in((data / "credentials").read_text(), kept)
+    listed = success(detent("access-keys", "list", "--data", data))
+    assert re.findall(r"^AKIA\w+", listed, re.MULTILINE) == [given_out]
+
+
+def test_what_is_made_in_the_folder_belongs_to_its_owner(data: Path) -> None:
+    owner = 65534 if os.geteuid() == 0 else os.geteuid()  # root works on the folder of the account that serves it
+    for path in (data, *data.iterdir()):
+        os.chown(path, owner, -1)
+    with operating(Settings(data)) as operator:
+        operator.own.list_users()
+        rotate_root(operator, None, operator.house.folder.write_credentials)
+        assert (data / "store.sqlite-wal").exists()
+        assert {path.stat().st_uid for path in data.iterdir()} == {owner}
 
 
 def test_a_folder_of_an_older_schema_is_left_to_its_server(data: Path) -> None:

@@ -96,3 +96,6 @@ def test_over_http_the_caller_asks_about_its_own_account(peopled: Path, tmp_path
         assert "is not authorized to perform: detent:AttachAdminSecret" in refusal(
             detent("admin-secret", "attach", "app/db", "admin/db", env=as_ann)
         )
+        wrong = {**as_ann, "AWS_SECRET_ACCESS_KEY": "x"}
+        for words in (("can", "role/app", "GetSecretValue", "app/db"), ("users", "list")):
+            assert refusal(detent(*words, env=wrong)).startswith(f"{server.endpoint} does not accept the access key")

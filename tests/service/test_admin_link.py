@@ -1,4 +1,4 @@
-"""Who may link an admin secret. Over the wire there is no caller yet who may rotate a secret and not read another."""
+"""Who may link an admin secret, asked of the service itself; over the wire: tests/wire/test_admin_secrets.py."""
 
 import json
 from collections.abc import Iterator

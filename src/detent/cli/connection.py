@@ -37,7 +37,12 @@ _SAYS_WHERE: Final = (
     "AWS_ENDPOINT_URL_DETENT",
 )
 _NO_ANSWER: Final = (EndpointConnectionError, ConnectTimeoutError, ConnectionClosedError, ReadTimeoutError)
-_NOT_LET_IN: Final = {"UnrecognizedClientException", "InvalidSignatureException"}
+_NOT_LET_IN: Final = {
+    "UnrecognizedClientException",
+    "InvalidSignatureException",
+    "InvalidClientTokenId",  # these two are STS's words
+    "SignatureDoesNotMatch",
+}
 _LIMITS: Final = {
     "connect_timeout": 5,
     "read_timeout": 30,
