@@ -36,6 +36,7 @@ TABLE = {  # section I
     ("AssociateCrossAccountReplica", "DisassociateCrossAccountReplica", "ListResourcePolicies"): 50,  # not in the table
     ("DescribeRotation", "ListRotations"): 50,  # Detent's own
     ("CreateKey", "DisableKey", "EnableKey", "ListKeys", "DescribeKey"): 50,
+    ("DescribeServer", "ResumeRotation"): 50,
     ("RotateKey", "ScheduleKeyDeletion", "CancelKeyDeletion"): 50,
     ("CreateUser", "UpdateUser", "DescribeUser", "ListUsers", "DeleteUser"): 50,
     ("CreateRole", "UpdateRole", "DescribeRole", "ListRoles", "DeleteRole", "RevokeSessions"): 50,

@@ -22,7 +22,20 @@ def test_the_reference_of_the_commands_is_up_to_date() -> None:
 
 def test_every_command_is_in_the_reference() -> None:
     names = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert names == {"serve", "env", "rotate", "secrets", "rotations", "demo", "apply", "can", "version"}
+    assert names == {
+        "serve",
+        "env",
+        "rotate",
+        "secrets",
+        "rotations",
+        "demo",
+        "apply",
+        "can",
+        "backup",
+        "restore",
+        "resume",
+        "version",
+    }
     groups = {group.name for group in app.registered_groups}
     assert groups == {"users", "roles", "policies", "access-keys", "admin-secret", "audit", "keyset"}
     assert all(f"## `detent {name}`" in REFERENCE.read_text() for name in names | groups)

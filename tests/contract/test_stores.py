@@ -21,7 +21,7 @@ from detent.model.search import Filter, Key, Place, Sort, place
 from detent.model.secret import AdminLink, RotationSettings, Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
 from detent.store.migrate import migrate
-from detent.store.protocol import AccessKey, Page, Store
+from detent.store.protocol import ROTATION_PAUSED, AccessKey, Page, Store
 from detent.store.sqlite import SqliteStore
 from servers.world import SimulatedClock
 from servers.writers import ACCOUNT, NOW, REGION, a_secret, start_writer
@@ -620,3 +620,24 @@ def test_a_glance_serves_kept_rows_and_refuses_what_a_commit_overtook(store: Sto
     with store.glance() as tx:
         assert tx.secrets.named(ACCOUNT, REGION, "a") == changed
         assert tx.secrets.versions(secret.key) == []
+
+
+def test_while_rotation_is_paused_nothing_is_due_and_nothing_is_claimed(store: Store, clock: SimulatedClock) -> None:
+    key = added(store).key
+    store.write(lambda tx: tx.rotations.add(asked_for(key, VersionId("t"), clock.now())))
+    store.write(lambda tx: tx.keep_fact(ROTATION_PAUSED, b"{}"))
+    assert store.write(lambda tx: tx.rotations.claim_due("one", 10, 5)) == []
+    with store.read() as tx:
+        assert tx.rotations.next_due() is None
+    store.write(lambda tx: tx.drop_fact(ROTATION_PAUSED))
+    assert [one.secret for one in store.write(lambda tx: tx.rotations.claim_due("one", 10, 5))] == [key]
+
+
+def test_a_fact_that_advances_never_goes_back(store: Store) -> None:
+    for value in (b"\x00\x02", b"\x00\x01", b"\x00\x02"):
+        store.write(lambda tx, value=value: tx.advance_fact("f", value))
+    with store.read() as tx:
+        assert tx.fact("f") == b"\x00\x02"
+    store.write(lambda tx: tx.drop_fact("f"))
+    with store.read() as tx:
+        assert tx.fact("f") is None

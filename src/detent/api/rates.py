@@ -53,6 +53,7 @@ _TABLE = (
     Group(50, ("AssociateCrossAccountReplica", "DisassociateCrossAccountReplica", "ListResourcePolicies")),
     Group(50, ("DescribeRotation", "ListRotations")),
     Group(50, ("CreateKey", "DisableKey", "EnableKey", "ListKeys", "DescribeKey")),
+    Group(50, ("DescribeServer", "ResumeRotation")),
     Group(50, ("RotateKey", "ScheduleKeyDeletion", "CancelKeyDeletion")),
     Group(50, ("CreateUser", "UpdateUser", "DescribeUser", "ListUsers", "DeleteUser")),
     Group(50, ("CreateRole", "UpdateRole", "DescribeRole", "ListRoles", "DeleteRole", "RevokeSessions")),

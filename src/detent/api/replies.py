@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from detent import __version__
 from detent.api import shapes
 from detent.api.errors import code_of
 from detent.model.errors import DetentError
@@ -13,6 +14,7 @@ from detent.model.rotation import Attempt
 from detent.model.schedule import RotationRules
 from detent.model.secret import RotationSettings, Secret, Version
 from detent.model.value import SecretValue
+from detent.service import pausing
 from detent.service.batches import Tried
 from detent.service.cross_account import Linked
 from detent.service.history import SecretRotation
@@ -295,6 +297,18 @@ def _key(keyset: CustomerKeyset) -> dict[str, Any]:
         "rotated_date": None if keyset.rotated is None else seconds(keyset.rotated),
         "deletion_date": None if keyset.deletion is None else seconds(keyset.deletion),
     }
+
+
+def server(described: pausing.Described) -> shapes.ServerReply:
+    """Answer with what the server is."""
+    pause = described.pause
+    return shapes.ServerReply(
+        version=__version__,
+        account_id=described.account,
+        region=described.region,
+        rotation_paused_date=None if pause is None else seconds(pause.since),
+        backup_date=None if pause is None else seconds(pause.backup),
+    )
 
 
 def keys(keysets: list[CustomerKeyset]) -> shapes.ListKeysReply:

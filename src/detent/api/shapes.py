@@ -392,6 +392,20 @@ class KeyNamed(Request):
     key_id: Annotated[str, Meta(min_length=1, max_length=2048)]
 
 
+class OfServer(Request):
+    """Detent's own: about the server as a whole."""
+
+
+class ServerReply(Reply):
+    """A server."""
+
+    version: str
+    account_id: str
+    region: str
+    rotation_paused_date: float | None = None
+    backup_date: float | None = None
+
+
 class ScheduleKeyDeletion(KeyNamed):
     """Detent's own: the end of a keyset, some days off."""
 

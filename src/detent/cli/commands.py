@@ -16,6 +16,7 @@ from detent.cli import (
     access_key_commands,
     admin_secret_commands,
     audit_commands,
+    backup_commands,
     keyset_commands,
     policy_commands,
     role_commands,
@@ -204,7 +205,13 @@ def version() -> None:
     typer.echo(__version__)
 
 
-for command in (access_commands.apply, access_commands.can):
+for command in (
+    access_commands.apply,
+    access_commands.can,
+    backup_commands.backup,
+    backup_commands.restore,
+    backup_commands.resume,
+):
     app.command()(command)
 app.add_typer(user_commands.app, name="users")
 app.add_typer(role_commands.app, name="roles")

@@ -1,5 +1,6 @@
 """`detent keyset`: the root keyset of a data folder."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -51,3 +52,14 @@ def wrap(
     from detent.cli import keyset  # noqa: PLC0415 - as above
 
     keyset.wrap(by, data)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="The file to make.", show_default=False)],
+    data: options.Beside = None,
+) -> None:
+    """Copy the keyset's file as it is, wrapped or not. Keep it apart from backups of the store."""
+    from detent.cli import backing_up  # noqa: PLC0415 - as above
+
+    backing_up.export_keyset(data, file)

@@ -16,6 +16,7 @@ from detent.service import sealing
 from detent.service.authorization import allow
 from detent.service.env import Env
 from detent.service.lookup import checked_id, find, meant_by, permit
+from detent.service.pausing import require_running
 from detent.service.planning import stop_obstructed
 from detent.service.pruning import prune
 from detent.service.values import checked_token, store_version
@@ -58,10 +59,13 @@ def rotate_secret(
             " only keep these settings with RotateImmediately false."
         )
     if secret.pending_elsewhere is not None:
+        require_running(env)
         _reattempt(env, secret, secret.pending_elsewhere)
         raise RotationIncomplete
     if env.tx.secrets.version(secret.key, token) is not None:
         raise TokenInUse(token, secret.arn)
+    if rotate_immediately is not False:
+        require_running(env)
     configured = env.tx.secrets.save(replace(secret, rotation=settings, changed=env.now))
     return _test(env, configured, token) if rotate_immediately is False else _start(env, configured, token)
 

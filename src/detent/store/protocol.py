@@ -22,6 +22,8 @@ from detent.model.value import SealedValue
 
 T = TypeVar("T")
 
+ROTATION_PAUSED = "rotation paused"  # a fact: while it stands nothing is claimed; what it says is the service's
+
 
 class StoreUnusable(Exception):
     """The store cannot be opened; the message says why and what to do."""
@@ -385,6 +387,9 @@ class Tx(Protocol):
 
     def keep_fact(self, name: str, value: bytes) -> None:
         """Write a fact about this store itself."""
+
+    def drop_fact(self, name: str) -> None:
+        """Remove a fact about this store itself."""
 
     def advance_fact(self, name: str, value: bytes) -> None:
         """Write a fact about this store itself, unless the one that stands there sorts behind it, byte by byte."""

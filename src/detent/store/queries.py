@@ -3,6 +3,8 @@
 import re
 from functools import cache
 
+from detent.store.protocol import ROTATION_PAUSED
+
 
 @cache
 def parameters(sql: str) -> tuple[str, ...]:
@@ -33,6 +35,11 @@ FACT = "SELECT value FROM facts WHERE name = :name"
 KEEP_FACT = (
     "INSERT INTO facts (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
+DROP_FACT = "DELETE FROM facts WHERE name = :name"
+_RUNNING = f"NOT EXISTS (SELECT 1 FROM facts WHERE name = '{ROTATION_PAUSED}')"
+# What a copy of the store must not bring along: sessions, whose secrets others may have, and leases.
+DROP_ALL_SESSIONS = "DELETE FROM access_keys WHERE expires_at IS NOT NULL"
+RELEASE_LEASES = "UPDATE rotations SET lease_owner = NULL, lease_until = NULL WHERE lease_until IS NOT NULL"
 ADVANCE_FACT = f"{KEEP_FACT} WHERE excluded.value > facts.value"
 ADD_FACT = "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 
@@ -150,13 +157,13 @@ SAVE_ROTATION_RELEASING = f"{SAVE_ROTATION}, lease_owner = NULL, lease_until = N
 OVERRULE_ROTATION = f"{SAVE_ROTATION}, lease_owner = NULL, lease_until = NULL, epoch = epoch + 1 WHERE id = :id"
 CLAIM_DUE = (
     "UPDATE rotations SET lease_owner = :owner, lease_until = :until, epoch = epoch + 1 WHERE id IN"
-    " (SELECT id FROM rotations WHERE due_at <= :now AND (lease_until IS NULL OR lease_until <= :now)"
+    f" (SELECT id FROM rotations WHERE due_at <= :now AND (lease_until IS NULL OR lease_until <= :now) AND {_RUNNING}"
     f" ORDER BY due_at, id LIMIT :limit) RETURNING {_ROTATION.replace('r.', '')}"
 )
 RENEW_LEASE = "UPDATE rotations SET lease_until = :until WHERE id = :id AND epoch = :epoch AND lease_until IS NOT NULL"
 NEXT_DUE = (
     "SELECT min(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) FROM rotations"
-    " WHERE due_at IS NOT NULL"
+    f" WHERE due_at IS NOT NULL AND {_RUNNING}"
 )
 ADD_ATTEMPT = (
     "INSERT INTO attempts (rotation_id, step, number, started_at, ended_at, reason) VALUES (:rotation_id, :step,"

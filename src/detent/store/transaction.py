@@ -122,6 +122,10 @@ class SqlTx:
         """Write a fact about this store itself."""
         self.write(queries.KEEP_FACT, {"name": name, "value": value})
 
+    def drop_fact(self, name: str) -> None:
+        """Remove a fact about this store itself."""
+        self.write(queries.DROP_FACT, {"name": name})
+
     def advance_fact(self, name: str, value: bytes) -> None:
         """Write a fact about this store itself, unless the one that stands there sorts behind it, byte by byte."""
         self.write(queries.ADVANCE_FACT, {"name": name, "value": value})
