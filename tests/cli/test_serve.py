@@ -265,7 +265,7 @@ def test_the_server_loads_no_client_and_no_driver(tmp_path: Path) -> None:
 
 def test_an_event_of_the_log_is_one_line_without_the_text_of_an_error(tmp_path: Path) -> None:
     program = (
-        "import logging; from detent.main.processes import log_to_stderr; log_to_stderr()\n"
+        "import logging; from detent.main.logs import log_to_stderr; log_to_stderr()\n"
         "log = logging.getLogger('detent.some')\n"
         "try:\n    {}['what a driver quoted']\n"
         "except KeyError:\n    log.exception('a step\\nfailed')\n"

@@ -41,7 +41,7 @@ def shown(value: object) -> str:
     match value:
         case None:
             return "none"
-        case False:
+        case False | "":
             return "off"
         case float():
             return f"`{value:g}`"

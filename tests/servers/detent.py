@@ -3,6 +3,7 @@
 import configparser
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -106,3 +107,11 @@ def running(data: Path, *options: str) -> Iterator[RunningDetent]:
         yield server
     finally:
         server.stop()
+
+
+def free_port() -> int:
+    """Give a loopback port that is free now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port

@@ -5,6 +5,7 @@ Reads run on the loop's own thread: in WAL a reader never waits, and a thread ho
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from functools import partial
@@ -21,7 +22,7 @@ from detent.api.sigv4 import Signed, Signers, Verified, Verifier
 from detent.api.told import Told
 from detent.api.turn import Turn
 from detent.model.errors import ReadOnlyTransaction
-from detent.model.ports import Transactions
+from detent.model.ports import Meter, Transactions
 from detent.service import access
 from detent.service.env import Env, Origin, Server
 
@@ -46,8 +47,9 @@ class App:
         writing: Server | None = None,
         *,
         rates: Rates | None = None,
+        meter: Meter | None = None,
     ) -> None:
-        """Serve these two; `rates` None: callers may call as often as they like.
+        """Serve these two; `rates` None: callers may call as often as they like; `meter` None: nothing is counted.
 
         `at_once` and `writing` are the same server; the first has its audit batched by `turn`, for what runs on the
         loop, the other by the store, which writes it before it commits.
@@ -58,7 +60,7 @@ class App:
         self._store = store
         self._turn = turn or Turn()
         self._told = Told()
-        self._rates = rates
+        self._rates, self._meter = rates, meter
         self._origins = Origins()
         self._verifier = Verifier(server.regions, frozenset({SECRETS_MANAGER, DETENT, STS}))
 
@@ -73,7 +75,10 @@ class App:
         target = headers.get(b"x-amz-target")
         is_query = target is None and sts.is_query(scope["method"], headers, scope["query_string"])
         operation = UNKNOWN_QUERY if is_query else OPERATIONS.get(target or b"", UNKNOWN)
+        began = 0.0 if self._meter is None else time.perf_counter()
         answer = await self._answer(scope, receive, headers, Call(self._origin(scope, headers), operation))
+        if self._meter is not None:
+            self._meter.call(operation.name, answer.status, time.perf_counter() - began)
         await _send(send, sts.in_xml(answer) if is_query else answer)
 
     async def _answer(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], call: Call) -> Answer:

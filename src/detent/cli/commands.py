@@ -107,6 +107,11 @@ def serve(  # noqa: PLR0917 - typer calls it by keyword
         float | None,
         _setting("rate_limit_factor", "Times AWS's request rates: 1 is AWS's own, 0 is no limit.", shown="0"),
     ] = None,
+    metrics: Annotated[
+        str | None, _setting("metrics", "HOST:PORT where GET /metrics is served, for Prometheus.", shown="off")
+    ] = None,
+    log_format: Annotated[str | None, _setting("log_format", "logfmt, json, or console: for people.")] = None,
+    log_level: Annotated[str | None, _setting("log_level", "debug, info, warning or error.")] = None,
     audit_fsync: Annotated[
         bool | None,
         _setting("audit_fsync", "Have each audit record on the disk before its answer leaves.", "--audit-fsync"),

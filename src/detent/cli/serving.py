@@ -11,7 +11,7 @@ import typer
 
 from detent.cli.data_folder import DEFAULT
 from detent.cli.failure import CommandFailed
-from detent.main import processes
+from detent.main import logs, processes
 from detent.main.settings import CannotStart, Settings
 
 _BESIDE: Final = "detent.toml"
@@ -28,7 +28,7 @@ def serve(config: Path | None, given: Mapping[str, Any]) -> None:
     """Serve until told to stop; `given` are the settings from options and variables. Raises CommandFailed."""
     try:
         settings = settle(config, given)
-        processes.log_to_stderr()
+        logs.log_to_stderr(settings.log_format, settings.log_level)
         processes.serve(settings, lambda endpoint: typer.echo(f"Detent serves on {endpoint}"))
     except CannotStart as error:
         raise CommandFailed(str(error)) from None

@@ -15,12 +15,12 @@ from detent.audit.journal import Journal
 from detent.audit.trail import AuditTrail
 from detent.crypto.keyset import Keyset
 from detent.functions.builtin import BUILTIN
-from detent.main import auditing
+from detent.main import auditing, metrics
 from detent.main.folder import Folder, SystemClock
 from detent.main.settings import Settings
 from detent.main.space import Space
 from detent.main.sweeper import Batches, Chore, Sweeper
-from detent.model.ports import Clock, SessionCredentials
+from detent.model.ports import Audit, Clock, FunctionCaller, Meter, SessionCredentials
 from detent.model.secret import Secret, VersionId
 from detent.rotation.invoker import Function, InProcess
 from detent.rotation.runner import Runner
@@ -58,12 +58,14 @@ class House:
         functions: Mapping[str, Function] = BUILTIN,
         clock: Clock | None = None,
         committed: Callable[[], None] = lambda: None,
+        *,
+        meter: Meter | None = None,
     ) -> None:
         """Open the store and the audit trail of a folder that was opened before.
 
-        `committed` is called after each commit of this process.
+        `committed` is called after each commit of this process; `meter` None: nothing is counted.
         """
-        self.settings = settings
+        self.settings, self._meter = settings, meter
         self.folder = Folder(settings.data)
         self.clock = clock or SystemClock()
         self._journal = Journal(
@@ -114,7 +116,7 @@ class House:
         at_once = replace(self.server, audit=records)
         factor = self.settings.rate_limit_factor
         rates = Rates(factor, self.settings.workers) if factor else None
-        return App(self.server, self.store, turn, at_once, self._writing, rates=rates), turn
+        return App(self.server, self.store, turn, at_once, self._writing, rates=rates, meter=self._meter), turn
 
     def client(self, credentials: SessionCredentials) -> LocalClient:
         """Give a client in boto3's shape that acts with these credentials, without HTTP."""
@@ -127,11 +129,16 @@ class House:
     def runner(self) -> Runner:
         """Give what drives claimed rotations."""
         steps = Steps(self._writing, self.store)
+        functions: FunctionCaller = self.functions
+        audit: Audit = self._written
+        if self._meter is not None:
+            functions = metrics.TimedFunctions(functions, self._meter, time.monotonic)
+            audit = metrics.CountingAudit(audit, self._meter)
         return Runner(
             self.store,
-            self.functions,
+            functions,
             steps,
-            self._written,
+            audit,
             steps,
             self.clock,
             self.settings.step_seconds,
@@ -141,6 +148,10 @@ class House:
     def scheduler(self, wait: Callable[[float], None] = time.sleep) -> Scheduler:
         """Give what claims due rotations; `wait` sleeps for so many seconds, or until something was committed."""
         return Scheduler(self.store, self.clock, self.runner().drive, self.settings.lease_seconds, wait)
+
+    def standing(self) -> metrics.Standing:
+        """Give what metrics are read from."""
+        return metrics.Standing(self.store, self.folder.store, self.folder.path)
 
     def sweeper(self) -> Sweeper:
         """Give what is done in the background."""

@@ -13,19 +13,16 @@ import socket
 import ssl
 import threading
 import time
-import traceback
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
-from typing import Any
-
-import structlog
 
 from detent.crypto.keyset import Keyset
+from detent.main import metrics
 from detent.main.folder import Folder
 from detent.main.house import House
 from detent.main.http import work
@@ -42,7 +39,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; `announce` is told the endpoint once it answers. Raises CannotStart."""
     os.umask(0o077)
     _check_certificate(settings)
-    listening = _listen(settings)
+    listening = _listen((settings.host, settings.port))
+    watched = None if settings.metrics_address is None else _listen(settings.metrics_address)
     folder = Folder(settings.data)
     keyset = folder.open()
     port = listening.getsockname()[1]
@@ -50,8 +48,9 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     folder.initialise(house.server, house.store)
     house.close()
     folder.write_config(settings, port)
-    family = Family(settings, keyset, listening)
-    family.run(lambda: announce(settings.endpoint(port)))
+    with metrics.counting(settings):
+        family = Family(settings, keyset, listening, watched)
+        family.run(lambda: announce(settings.endpoint(port)))
 
 
 def _check_certificate(settings: Settings) -> None:
@@ -65,16 +64,17 @@ def _check_certificate(settings: Settings) -> None:
             ) from None
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(address: tuple[str, int]) -> socket.socket:
     """Bind before anything is started, so that a port in use is one line and nothing else."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    host, port = address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((settings.host, settings.port))
+        listening.bind(address)
     except OSError as error:
         listening.close()
-        raise CannotStart(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
+        raise CannotStart(f"cannot listen on {host}:{port}: {error.strerror}") from None
     listening.listen(2048)
     return listening
 
@@ -86,6 +86,7 @@ class Family:
     settings: Settings
     keyset: Keyset
     listening: socket.socket
+    watched: socket.socket | None = None  # where metrics are served
     stopping: bool = False
     _children: dict[str, BaseProcess] = field(default_factory=dict)
     _alive: tuple[int, int] = field(default_factory=os.pipe)  # children read it; it ends with the parent
@@ -151,12 +152,15 @@ class Family:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD)
         os.close(self._alive[1])
         threading.Thread(target=_end_with_parent, args=(self._alive[0],), daemon=True).start()
+        meter = None if self.watched is None else metrics.Counters()
         if name == "rotator":
             self.listening.close()
-            house = House(self.settings, self.keyset)  # its own commits, many a rotation, need not wake it
+            house = House(self.settings, self.keyset, meter=meter)  # its own commits, many a rotation, need not wake it
+            if self.watched is not None:
+                metrics.serve(self.watched, house.standing())
             run = partial(_rotate, house, self._wait_for_commit)
         else:
-            house = House(self.settings, self.keyset, committed=self._say_committed)
+            house = House(self.settings, self.keyset, committed=self._say_committed, meter=meter)
             run = partial(work, house, self.listening, self._ready[1])
         try:
             run()
@@ -186,33 +190,3 @@ def _rotate(house: House, wait_for_commit: Callable[[float], None]) -> None:
     sweeping.start()
     scheduler.run()
     sweeping.join()
-
-
-def log_to_stderr() -> None:
-    """Send the server's own log, one line an event, to standard error."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.stdlib.add_log_level,
-                structlog.stdlib.add_logger_name,
-                _placed,
-            ],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "logger", "event"]),
-            ],
-        )
-    )
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-
-
-def _placed(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Show an exception by its kind and place: its text, and the values on its stack, may hold a secret."""
-    info = event.pop("exc_info", None)
-    if isinstance(info, tuple) and info[0] is not None:
-        frames = traceback.extract_tb(info[2])[-3:]
-        event["error"] = info[0].__name__
-        event["at"] = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
-    return event

@@ -19,6 +19,10 @@ _QUOTAS = {  # setting -> the least and the most that a server can work with
 }
 
 
+LOG_FORMATS = ("logfmt", "json", "console")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
 class CannotStart(Exception):
     """The server cannot start as told; the message says why and what to do."""
 
@@ -47,6 +51,9 @@ class Settings:
     max_tags: int = _AWS.tags
     max_value_bytes: int = _AWS.value_bytes
     rate_limit_factor: float = 0.0  # times AWS's request rates; 0: no limit
+    metrics: str = ""  # HOST:PORT of GET /metrics; empty: off
+    log_format: str = "logfmt"
+    log_level: str = "warning"
     audit_fsync: bool = False  # whether a record is on the disk, not only in the file, before its answer leaves
     audit_low_space_mb: int = 1024  # left for the audit trail, under which a warning is logged
 
@@ -67,6 +74,8 @@ class Settings:
         if self.workers < 1:
             raise CannotStart("--workers must be at least 1.")
         self._check_bounds()
+        self._check_words()
+        self._check_metrics()
 
     def _check_bounds(self) -> None:
         for name in ("lease_seconds", "step_seconds", "sweep_seconds"):
@@ -81,6 +90,27 @@ class Settings:
             raise CannotStart("--audit-low-space-mb must be 0 (never warn) or more.")
         if not 0 <= self.rate_limit_factor < _FASTEST:
             raise CannotStart(f"--rate-limit-factor must be 0 (off) or more, and below {_FASTEST}.")
+
+    def _check_words(self) -> None:
+        for name, words in (("log_format", LOG_FORMATS), ("log_level", LOG_LEVELS)):
+            if getattr(self, name) not in words:
+                raise CannotStart(f"--{name.replace('_', '-')} must be one of {', '.join(words)}.")
+
+    def _check_metrics(self) -> None:
+        if self.metrics and self.metrics_address is None:
+            raise CannotStart(f"--metrics must be HOST:PORT, such as 127.0.0.1:9464, not {self.metrics}.")
+        if self.metrics_address is not None and not (self.insecure_http or _is_loopback(self.metrics_address[0])):
+            raise CannotStart(
+                f"{self.metrics_address[0]} is not a loopback address, and metrics are served without TLS or signature:"
+                " let a proxy on this machine fetch them, or give --insecure-http if something else keeps others away."
+            )
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Where metrics are served; None: nowhere, or what is written is no address."""
+        host, _, port = self.metrics.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        return (host, int(port)) if host and port.isascii() and port.isdigit() and int(port) < 2**16 else None
 
     @property
     def limits(self) -> Limits:

@@ -131,6 +131,19 @@ class AuditBatch(Audit, Protocol):
         """Append all that were kept; they are in the file when this returns."""
 
 
+class Meter(Protocol):
+    """What is counted while a server works. No name of a secret is given to it."""
+
+    def call(self, operation: str, status: int, seconds: float) -> None:
+        """Count an answer; the operation's name is empty where it was not told, the status HTTP's."""
+
+    def event(self, name: str) -> None:
+        """Count an event of the audit trail."""
+
+    def step(self, step: str, seconds: float, *, failed: bool) -> None:
+        """Count one call of a rotation function."""
+
+
 class Scrubber(Protocol):
     """Keeps secret values out of texts."""
 

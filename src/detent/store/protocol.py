@@ -216,6 +216,9 @@ class Rotations(Protocol):
     def overrule(self, rotation: Rotation) -> None:
         """Keep what somebody else decided, and end the lease and epoch of whoever runs it."""
 
+    def overdue(self) -> int:
+        """Say how many rotations are due that nobody works on, paused or not."""
+
     def next_due(self) -> datetime | None:
         """Give the earliest moment at which `claim_due` may find something."""
 

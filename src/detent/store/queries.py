@@ -165,6 +165,7 @@ NEXT_DUE = (
     "SELECT min(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) FROM rotations"
     f" WHERE due_at IS NOT NULL AND {_RUNNING}"
 )
+OVERDUE = "SELECT count(*) FROM rotations WHERE due_at <= :now AND (lease_until IS NULL OR lease_until <= :now)"
 ADD_ATTEMPT = (
     "INSERT INTO attempts (rotation_id, step, number, started_at, ended_at, reason) VALUES (:rotation_id, :step,"
     " (SELECT count(*) + 1 FROM attempts WHERE rotation_id = :rotation_id AND step = :step), :started_at, :ended_at,"

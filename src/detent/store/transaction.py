@@ -281,6 +281,10 @@ class SqlRotations:
     def overrule(self, rotation: Rotation) -> None:
         self._tx.write(queries.OVERRULE_ROTATION, rows.rotation_params(rotation))
 
+    def overdue(self) -> int:
+        found: int = self._tx.run(queries.OVERDUE, {"now": rows.to_micros(self._tx.clock.now())}).fetchone()[0]
+        return found
+
     def next_due(self) -> datetime | None:
         row = self._tx.run(queries.NEXT_DUE, {}).fetchone()
         return None if row[0] is None else rows.moment(row[0])

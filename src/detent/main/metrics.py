@@ -1,0 +1,185 @@
+"""What a server counts, and where Prometheus fetches it.
+
+Every process counts in files of its own, in a folder for all that lasts as long as the server; the rotator serves their
+sum, and what it reads of the store and the disk when asked. A secret's name is in no label.
+"""
+
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any, Final, NamedTuple
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from detent import __version__
+from detent.main.settings import Settings
+from detent.model.ports import Audit, AuditedCall, FunctionCaller, Meter, StepCall
+from detent.model.secret import Secret, VersionId
+from detent.store.protocol import ROTATION_PAUSED, Store
+
+_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported
+_PATH: Final = "/metrics"
+# Name and help of everything that is served; the how-to page has the same, and a test compares them.
+COUNTED: Final = {
+    "detent_requests_total": "Calls answered, by operation and outcome.",
+    "detent_request_seconds": "How long an answer took, from the request's head on.",
+    "detent_rotation_events_total": "Rotation's events in the audit trail, such as RotationFailed.",
+    "detent_rotation_step_seconds": "How long rotation functions ran, by step and outcome.",
+}
+READ: Final = {
+    "detent_rotations_overdue": "Rotations that are due and that nobody works on.",
+    "detent_rotation_paused": "1 while rotation is paused after a restore.",
+    "detent_store_bytes": "Size of the store, its log included.",
+    "detent_audit_free_bytes": "Space left on the audit trail's disk.",
+    "detent_info": "1, with the version.",
+}
+_STEP_BUCKETS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120)
+_CALL_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5)
+
+
+class Counters:
+    """`ports.Meter` of one process; made after the fork, for its files are the process's own."""
+
+    def __init__(self) -> None:
+        """Begin to count."""
+        from prometheus_client import CollectorRegistry, Counter, Histogram  # noqa: PLC0415 - see `_FOLDER`
+
+        unread = CollectorRegistry()  # what is served is read from the files
+        requests, seconds, events, steps = COUNTED.items()
+        self._requests = Counter(*requests, ["operation", "outcome"], registry=unread)
+        self._seconds = Histogram(*seconds, registry=unread, buckets=_CALL_BUCKETS)
+        self._events = Counter(*events, ["event"], registry=unread)
+        self._steps = Histogram(*steps, ["step", "outcome"], registry=unread, buckets=_STEP_BUCKETS)
+
+    def call(self, operation: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        outcome = "done" if status < 400 else "refused" if status < 500 else "failed"  # noqa: PLR2004 - HTTP's
+        self._requests.labels(operation or "unknown", outcome).inc()
+        self._seconds.observe(seconds)
+
+    def event(self, name: str) -> None:
+        """Count an event of the audit trail."""
+        self._events.labels(name).inc()
+
+    def step(self, step: str, seconds: float, *, failed: bool) -> None:
+        """Count one call of a rotation function."""
+        self._steps.labels(step, "failed" if failed else "done").observe(seconds)
+
+
+class CountingAudit:
+    """`ports.Audit` that counts the rotator's events."""
+
+    def __init__(self, audit: Audit, meter: Meter) -> None:
+        """Pass everything on to this trail."""
+        self._audit, self._meter = audit, meter
+
+    def call(self, call: AuditedCall) -> None:
+        """Append one call."""
+        self._audit.call(call)
+
+    def event(
+        self, name: str, secret: Secret, version: VersionId | None, moment: datetime, error: str | None = None
+    ) -> None:
+        """Append one service event, and count it."""
+        self._audit.event(name, secret, version, moment, error)
+        self._meter.event(name)
+
+
+class TimedFunctions(NamedTuple):
+    """`ports.FunctionCaller` that takes the time."""
+
+    functions: FunctionCaller
+    meter: Meter
+    clock: Any  # time.monotonic, or a test's
+
+    def exists(self, function: str) -> bool:
+        """Say whether a function of this ARN can be called."""
+        return self.functions.exists(function)
+
+    def call(self, step: StepCall) -> None:
+        """Run one step to its end. Raises FunctionFailed with a one-line reason."""
+        started, failed = self.clock(), True
+        try:
+            self.functions.call(step)
+            failed = False
+        finally:
+            self.meter.step(step.event["Step"], self.clock() - started, failed=failed)
+
+
+class Standing:
+    """A collector of what is read when asked."""
+
+    def __init__(self, store: Store, file: Path, folder: Path) -> None:
+        """Read this store, its file, and the disk of this folder."""
+        self._store, self._file, self._folder = store, file, folder
+
+    def collect(self) -> Iterator[Any]:
+        """Give each figure, in prometheus-client's form."""
+        from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - see `_FOLDER`
+
+        with self._store.read() as tx:
+            overdue, paused = tx.rotations.overdue(), tx.fact(ROTATION_PAUSED) is not None
+        log = self._file.with_name(f"{self._file.name}-wal")
+        size = sum(file.stat().st_size for file in (self._file, log) if file.exists())
+        values = (overdue, int(paused), size, shutil.disk_usage(self._folder).free)
+        for (name, told), value in zip(READ.items(), values, strict=False):
+            yield GaugeMetricFamily(name, told, value=value)
+        info = GaugeMetricFamily("detent_info", READ["detent_info"], labels=["version"])
+        info.add_metric([__version__], 1)
+        yield info
+
+
+@contextmanager
+def counting(settings: Settings) -> Iterator[None]:
+    """Keep the folder in which processes count, if anybody wants to know; for the parent, before it forks."""
+    if not settings.metrics:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="detent-metrics-") as folder:
+        os.environ[_FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[_FOLDER]
+
+
+def serve(listening: socket.socket, standing: Standing) -> None:
+    """Serve `GET /metrics` in a thread of its own, as long as the process lasts."""
+    from prometheus_client import CollectorRegistry, make_wsgi_app  # noqa: PLC0415 - see `_FOLDER`
+    from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(standing)
+    told = make_wsgi_app(registry)
+
+    def app(environ: dict[str, Any], start: Any) -> Any:  # noqa: ANN401 - WSGI's
+        if (environ["REQUEST_METHOD"], environ["PATH_INFO"]) != ("GET", _PATH):
+            start("404 Not Found", [("Content-Type", "text/plain")])
+            return [b"GET /metrics\n"]
+        return told(environ, start)
+
+    server = _Server(listening.getsockname()[:2], _Quiet, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listening
+    server.setup_environ()
+    server.set_app(app)
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+    server_name, server_port = "detent", 0  # WSGI wants them; a name would be looked up
+
+
+class _Quiet(WSGIRequestHandler):
+    timeout = 10  # seconds for a request to arrive
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: the log is for what matters."""
