@@ -20,6 +20,8 @@ from detent.model.ports import AuditedCall
 from detent.model.secret import Secret, VersionId
 
 _encode = msgspec.json.encode
+_IDENTITIES_KEPT = 1024  # callers; one is kept alive with its entry, so that no other can have its id
+_identities: dict[int, tuple[Principal | None, str, msgspec.Raw]] = {}
 _VERSION = "1.08"
 _SOURCE = "secretsmanager.amazonaws.com"
 _SOURCES = {"secretsmanager": _SOURCE, "detent": "detent", "sts": "sts.amazonaws.com", "": _SOURCE}
@@ -36,7 +38,7 @@ def _field(name: str) -> str:
 class _Call(msgspec.Struct, rename=_field):
     """A call's record; a struct, because making and encoding one costs half of what a dict does."""
 
-    user_identity: Mapping[str, Any]
+    user_identity: msgspec.Raw
     event_time: str
     event_source: str
     event_name: str
@@ -165,7 +167,19 @@ def _time_of(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _identity(principal: Principal | None, account: str) -> Mapping[str, Any]:
+def _identity(principal: Principal | None, account: str) -> msgspec.Raw:
+    """Give who called, encoded; of a caller who is known already, as it was encoded before."""
+    known = _identities.get(id(principal))
+    if known is not None and known[0] is principal and known[1] == account:
+        return known[2]
+    encoded = msgspec.Raw(_encode(_told(principal, account)))
+    if len(_identities) >= _IDENTITIES_KEPT:
+        _identities.clear()
+    _identities[id(principal)] = principal, account, encoded
+    return encoded
+
+
+def _told(principal: Principal | None, account: str) -> Mapping[str, Any]:
     if principal is None:
         return {"type": "Unknown", "accountId": account}
     if principal is SERVICE:
