@@ -135,21 +135,22 @@ def _record(
     parts: Iterable[AuditedPart] = (),
 ) -> None:
     operation = call.operation
-    own = AuditedCall(
-        moment=moment,
-        service=operation.service,
-        operation=operation.name,
-        region=call.region or server.region,
-        account=call.principal.account or server.account,
-        request_id=call.origin.request_id,
-        event_id=call.origin.event_id,
-        peer=call.origin.peer,
-        user_agent=call.origin.user_agent,
-        principal=None if call.principal is NOBODY else call.principal,
-        parameters=None if call.request is _UNREAD else operation.audited(call.request),
-        reply=None if reply is None or operation.reads_only else _shown(reply),
-        read_only=operation.reads_only,
-        error=error,
+    origin, principal, reads_only = call.origin, call.principal, operation.reads_only
+    own = AuditedCall(  # by place, which costs half of what names do
+        moment,
+        operation.service,
+        operation.name,
+        call.region or server.region,
+        principal.account or server.account,
+        origin.request_id,
+        origin.event_id,
+        origin.peer,
+        origin.user_agent,
+        None if principal is NOBODY else principal,
+        None if call.request is _UNREAD else operation.audited(call.request),
+        None if reply is None or reads_only else _shown(reply),
+        reads_only,
+        error,
     )
     server.audit.call(own)
     for part in parts:

@@ -49,6 +49,8 @@ class Conditions:
 
 
 def _texts(value: Any) -> Values | None:  # noqa: ANN401 - whatever was sent
+    if type(value) is str:  # nearly always
+        return (value,)
     if callable(value):
         value = value()
     if value is None:
