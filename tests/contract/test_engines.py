@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from detent.functions.engines import Administration, Engine, OwnPassword, engine_named
+from detent.functions.abilities import Administration, OwnPassword
+from detent.functions.engines import Engine, engine_named
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected
 from detent.functions.passwords import Password
 

@@ -29,7 +29,7 @@ def test_importing_the_built_in_functions_imports_no_driver_and_no_sdk() -> None
 
 
 def test_the_built_in_functions_are_a_fixed_table() -> None:
-    assert list(BUILTIN) == ["detent-postgres-single-user"]
+    assert {"detent-postgres-alternating-users", "detent-postgres-single-user"} <= set(BUILTIN)
     assert repr(BUILTIN["detent-postgres-single-user"]) == "RotationFunction(SingleUser, 'postgres')"
     with pytest.raises(TypeError):
         BUILTIN["mine"] = RotationFunction(SingleUser(), "postgres")  # type: ignore[index]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from detent.functions.abilities import Session
 from detent.functions.contract import RotationFunction, StepFailed
-from detent.functions.engines import Engine, Remaining
-from detent.functions.staged import StagedSecret
+from detent.functions.strategies import Turn
 from functions.simulator import SecretsSimulator
 from functions.stories import STEPS, event, run
 
@@ -23,17 +23,28 @@ class RecordingStrategy:
         self.steps: list[str] = []
         self.failure: BaseException | None = None
 
-    def create_secret(self, secret: StagedSecret, engine: Engine, remaining: Remaining) -> Mapping[str, Any]:  # noqa: ARG002 - a strategy's verb
-        self._step("createSecret")
-        return {**secret.current().value, "password": f"canary-new-{len(self.steps)}"}
+    name = "recording"
+    about = "It notes its steps."
 
-    def set_secret(self, secret: StagedSecret, engine: Engine, remaining: Remaining) -> None:  # noqa: ARG002 - a strategy's verb
-        secret.current()
-        secret.pending()
+    def suits(self, session: type[Session]) -> bool:
+        return bool(session)
+
+    def create_secret(self, turn: Turn) -> Mapping[str, Any]:
+        self._step("createSecret")
+        return {**turn.secret.current().value, "password": f"canary-new-{len(self.steps)}"}
+
+    def set_secret(self, turn: Turn) -> None:
+        turn.secret.current()
+        turn.secret.pending()
         self._step("setSecret")
 
-    def test_secret(self, secret: StagedSecret, engine: Engine, remaining: Remaining) -> None:  # noqa: ARG002 - a strategy's verb
+    def test_secret(self, turn: Turn) -> None:
+        assert turn.remaining() > 0
         self._step("testSecret")
+
+    def roll_back(self, turn: Turn) -> None:
+        assert turn.remaining() > 0
+        self._step("rollbackSecret")
 
     def _step(self, name: str) -> None:
         self.steps.append(name)
@@ -171,9 +182,9 @@ def test_of_two_workers_that_create_at_once_the_first_value_stands(
     token = client.start_rotation(arn)
 
     class Overtaken(RecordingStrategy):
-        def create_secret(self, secret: StagedSecret, engine: Engine, remaining: Remaining) -> Mapping[str, Any]:  # noqa: ARG002 - a strategy's verb
+        def create_secret(self, turn: Turn) -> Mapping[str, Any]:
             run("createSecret", arn, token, client, function)
-            return {**secret.current().value, "password": "canary-slower"}
+            return {**turn.secret.current().value, "password": "canary-slower"}
 
     run("createSecret", arn, token, client, RotationFunction(Overtaken(), "postgres"))
     assert client.value(arn, "AWSPENDING")["password"] == "canary-new-1"

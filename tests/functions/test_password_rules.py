@@ -29,7 +29,7 @@ def test_passwords_are_equal_by_value_and_to_no_text() -> None:
 
 
 def test_without_switches_a_password_has_32_letters_digits_and_unreserved_marks() -> None:
-    members = PasswordRules.from_environment({}).members()
+    members = PasswordRules().with_switches({}).members()
     assert members["PasswordLength"] == 32
     assert set(string.punctuation) - set(members["ExcludeCharacters"]) == set("-_.~")
     assert members["RequireEachIncludedType"] is True
@@ -53,13 +53,13 @@ def test_without_switches_a_password_has_32_letters_digits_and_unreserved_marks(
 def test_a_switch_in_the_environment_means_what_it_does_on_aws_templates(
     switch: str, text: str, member: str, value: object
 ) -> None:
-    assert PasswordRules.from_environment({switch: text}).members()[member] == value
+    assert PasswordRules().with_switches({switch: text}).members()[member] == value
 
 
 @pytest.mark.parametrize("length", ["23", "0", "-30", "4097", "many", "", "٣٢"])
 def test_a_length_out_of_bounds_is_refused(length: str) -> None:
     with pytest.raises(StepFailed, match="PASSWORD_LENGTH"):
-        PasswordRules.from_environment({"PASSWORD_LENGTH": length})
+        PasswordRules().with_switches({"PASSWORD_LENGTH": length})
 
 
 def test_create_secret_changes_the_password_by_the_rules_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """The functions that come with Detent, by the name that stands in their ARN.
 
-Each is a Lambda handler too: ``detent.functions.builtin.POSTGRES_SINGLE_USER``.
+There is one for each engine and each strategy that its sessions can do, and each is a Lambda handler too.
 """
 
 from collections.abc import Mapping
@@ -8,12 +8,20 @@ from types import MappingProxyType
 from typing import Final
 
 from detent.functions.contract import RotationFunction
-from detent.functions.strategies import SingleUser
+from detent.functions.engines import engine_named, of_this_folder
+from detent.functions.strategies import STRATEGIES
 
-POSTGRES_SINGLE_USER: Final = RotationFunction(SingleUser(), "postgres")
+
+def functions_of(engine: str) -> dict[str, RotationFunction]:
+    """Make an engine's functions, those with an overlap first. Raises StepFailed where there is no such engine."""
+    session = engine_named(engine).FACTS.session
+    return {
+        f"detent-{engine}-{name}": RotationFunction(strategy, engine)
+        for name, strategy in STRATEGIES.items()
+        if strategy.suits(session)
+    }
+
 
 BUILTIN: Final[Mapping[str, RotationFunction]] = MappingProxyType(
-    {
-        "detent-postgres-single-user": POSTGRES_SINGLE_USER,
-    }
+    {name: function for engine in sorted(of_this_folder()) for name, function in functions_of(engine).items()}
 )

@@ -10,6 +10,13 @@ Before every step, in this order (AWS: its templates do so; DescribeSecret once)
 
 Whatever goes wrong leaves as ``StepFailed``: one line, scrubbed of every secret value that was read or made, without
 a cause or a context that could carry one.
+
+Two more steps are declared (``DECLARES``), for whom may call them; AWS's templates have none. They take the same event,
+whose version may have any label, also when no rotation is under way:
+
+* ``explainSecret`` tries each labelled version once and returns which logs in and why not; it changes nothing.
+* ``rollbackSecret`` makes the target accept the credential of the event's version: the previous one to go back, the
+  pending one to go forward. Labels are the caller's business.
 """
 
 import os
@@ -18,85 +25,113 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from detent.functions.engines import Engine, Remaining, engine_named
-from detent.functions.errors import EngineUnavailable, LoginRejected, StepFailed, UnusableValue
+from detent.functions.engines import Remaining, engine_named
+from detent.functions.errors import (
+    ChangeRefused,
+    EngineUnavailable,
+    LoginRejected,
+    PasswordRefused,
+    StepFailed,
+    UnusableValue,
+)
+from detent.functions.explaining import explained
 from detent.functions.redaction import Redactor
 from detent.functions.staged import CURRENT, PENDING, SecretClient, StagedSecret, error_code
-from detent.functions.strategies import Strategy
+from detent.functions.strategies import Strategy, Turn
 
 __all__ = ["RotationFunction", "SecretClient", "StepFailed"]
 
 _ROOM: Final = str(Path(__file__).parent)
 
 # Errors of this room: their text says all. Any other is named by its class and its place too.
-_OURS: Final = (StepFailed, EngineUnavailable, LoginRejected, UnusableValue)
+_OURS: Final = (StepFailed, EngineUnavailable, LoginRejected, ChangeRefused, UnusableValue)
+
+EXPLAIN: Final = "explainSecret"
+ROLL_BACK: Final = "rollbackSecret"
+
+Outcome = Mapping[str, Any] | None  # what a step returns; only explainSecret tells something
 
 
 class RotationFunction:
     """A rotation function: called by Detent with a client, or by AWS Lambda as a handler."""
 
+    DECLARES: Final = (EXPLAIN, ROLL_BACK)  # the steps that it has besides AWS's four
+
     def __init__(self, strategy: Strategy, engine: str) -> None:
         """Take the engine by its name; it is imported at the first step."""
-        self._strategy = strategy
-        self._engine = engine
+        self.strategy = strategy
+        self.engine = engine
 
     def __repr__(self) -> str:
-        return f"RotationFunction({type(self._strategy).__name__}, {self._engine!r})"
+        return f"RotationFunction({type(self.strategy).__name__}, {self.engine!r})"
 
-    def run(self, event: Mapping[str, Any], client: SecretClient, remaining: Remaining) -> None:
+    def run(self, event: Mapping[str, Any], client: SecretClient, remaining: Remaining) -> Outcome:
         """Do one step; ``remaining`` gives the seconds left until its deadline. Raises StepFailed and nothing else."""
-        failure = self._failure(event, client, remaining)
-        if failure is not None:  # raised out here, it has no context whose text or frames hold a password
-            raise StepFailed(failure)
+        told = self._told(event, client, remaining)
+        if isinstance(told, StepFailed):  # raised out here, it has no context whose text or frames hold a password
+            raise told
+        return told
 
-    def __call__(self, event: Mapping[str, Any], context: Any) -> None:  # noqa: ANN401 - AWS Lambda's context object
+    def __call__(self, event: Mapping[str, Any], context: Any) -> Outcome:  # noqa: ANN401 - AWS Lambda's context object
         """Do one step as an AWS Lambda handler; SECRETS_MANAGER_ENDPOINT, if set, names the service's endpoint."""
         import boto3  # noqa: PLC0415 - in Detent a client is given; only a Lambda makes its own
 
         client = boto3.client("secretsmanager", endpoint_url=os.environ.get("SECRETS_MANAGER_ENDPOINT") or None)
-        self.run(event, client, lambda: float(context.get_remaining_time_in_millis()) / 1000)
+        return self.run(event, client, lambda: float(context.get_remaining_time_in_millis()) / 1000)
 
-    def _failure(self, event: Mapping[str, Any], client: SecretClient, remaining: Remaining) -> str | None:
+    def _told(self, event: Mapping[str, Any], client: SecretClient, remaining: Remaining) -> Outcome | StepFailed:
         redactor = Redactor()
         redactor.learn(str(event.get("RotationToken") or ""))
         try:
-            self._step(event, client, remaining, redactor)
+            told: Outcome = redactor.scrubbed(self._step(event, client, remaining, redactor))
         except Exception as error:  # noqa: BLE001 - whatever a driver or a client raises may quote a password
-            return redactor.scrub(f"{_where(event)}: {_what(error)}")
-        return None
+            kind = PasswordRefused if isinstance(error, PasswordRefused) else StepFailed
+            return kind(redactor.scrub(f"{_where(event)}: {_what(error)}"))
+        return told
 
-    def _step(self, event: Mapping[str, Any], client: SecretClient, remaining: Remaining, redactor: Redactor) -> None:
+    def _step(
+        self, event: Mapping[str, Any], client: SecretClient, remaining: Remaining, redactor: Redactor
+    ) -> Outcome:
         missing = [name for name in ("Step", "SecretId", "ClientRequestToken") if not event.get(name)]
         if missing:
             raise StepFailed(f"the rotation event lacks {', '.join(missing)}")
         description = client.describe_secret(SecretId=event["SecretId"])
         stages = description.get("VersionIdsToStages", {})
-        if _is_finished(event["ClientRequestToken"], description, stages):
-            return
+        if event["Step"] not in self.DECLARES and _is_finished(event["ClientRequestToken"], description, stages):
+            return None
         step = self._steps().get(event["Step"])
         if step is None:
             raise StepFailed(f"unknown step {event['Step']!r}: there are {', '.join(self._steps())}")
-        engine = engine_named(self._engine)
-        step(StagedSecret(client, event, stages, engine, redactor), engine, remaining)
+        engine = engine_named(self.engine)
+        return step(Turn(StagedSecret(client, event, stages, engine, redactor), engine, remaining))
 
-    def _steps(self) -> Mapping[str, Callable[[StagedSecret, Engine, Remaining], None]]:
+    def _steps(self) -> Mapping[str, Callable[[Turn], Outcome]]:
         return {
             "createSecret": self._create_secret,
-            "setSecret": self._strategy.set_secret,
-            "testSecret": self._strategy.test_secret,
-            "finishSecret": self._finish_secret,
+            "setSecret": self.strategy.set_secret,
+            "testSecret": self.strategy.test_secret,
+            "finishSecret": _finish_secret,
+            EXPLAIN: explained,
+            ROLL_BACK: self._roll_back,
         }
 
-    def _create_secret(self, secret: StagedSecret, engine: Engine, remaining: Remaining) -> None:
+    def _create_secret(self, turn: Turn) -> None:
         """Store the new credential before any target hears of it; a value that is there already stands."""
-        secret.current()
-        if not secret.has_pending_value():
-            secret.put_pending(self._strategy.create_secret(secret, engine, remaining))
+        turn.secret.current()
+        if not turn.secret.has_pending_value():
+            turn.secret.put_pending(self.strategy.create_secret(turn))
 
-    def _finish_secret(self, secret: StagedSecret, engine: Engine, remaining: Remaining) -> None:  # noqa: ARG002 - a step's verb
-        """Move AWSCURRENT, but never to a version without a value."""
-        secret.pending()
-        secret.move_current()
+    def _roll_back(self, turn: Turn) -> None:
+        """Put the target to the event's version, and prove it."""
+        self.strategy.roll_back(turn)
+        with turn.session(turn.secret.wanted()) as session:
+            session.ping()
+
+
+def _finish_secret(turn: Turn) -> None:
+    """Move AWSCURRENT, but never to a version without a value."""
+    turn.secret.pending()
+    turn.secret.move_current()
 
 
 def _is_finished(token: str, description: Mapping[str, Any], stages: Mapping[str, list[str]]) -> bool:

@@ -1,9 +1,11 @@
 """What can go wrong in a rotation function, named for what the strategies do about it.
 
 * ``StepFailed`` is the one error that leaves a rotation function: one line, scrubbed of every secret value.
+  ``PasswordRefused`` is the one kind of it that callers tell apart: another password may do.
 * ``LoginRejected`` and ``EngineUnavailable`` steer a strategy: the first blames the candidate and the next one is
   tried, the second blames nobody's password and ends the step.
-* ``ChangeRefused`` says that a session is good, but may not make this change.
+* ``ChangeRefused`` says that a session is good, but may not make this change, ``ProbeFailed`` that it may not do what
+  the application does.
 
 Texts say what was wrong and what to do. They may quote a driver: ``contract`` scrubs them before they leave.
 """
@@ -11,6 +13,10 @@ Texts say what was wrong and what to do. They may quote a driver: ``contract`` s
 
 class StepFailed(Exception):
     """A rotation step failed. The text is one line: what failed, where, what to do."""
+
+
+class PasswordRefused(StepFailed):
+    """The server's own rules turned the new password down, so that no retry with the same one helps."""
 
 
 class LoginRejected(Exception):
@@ -36,7 +42,11 @@ class EngineUnavailable(Exception):
 
 
 class ChangeRefused(Exception):
-    """The session logged in, but the server refused to change the password; the text names the cure."""
+    """The session logged in, but the server refused to change the credential; the text names the cure."""
+
+
+class ProbeFailed(Exception):
+    """The session logged in, but the server refused one of the application's statements; the text says why."""
 
 
 class UnusableValue(Exception):

@@ -4,7 +4,7 @@ import hmac
 import os
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
 from detent.functions.errors import StepFailed
@@ -43,6 +43,28 @@ class Password:
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordPolicy:
+    """What a server demands of a password, as counts of characters."""
+
+    length: int = 0
+    digits: int = 0
+    uppercase: int = 0
+    lowercase: int = 0
+    others: int = 0
+
+    def admits(self, password: Password) -> bool:
+        """Say whether the password has enough of each."""
+        text = password.reveal()
+        return (
+            len(text) >= self.length
+            and sum(map(str.isdigit, text)) >= self.digits
+            and sum(map(str.isupper, text)) >= self.uppercase
+            and sum(map(str.islower, text)) >= self.lowercase
+            and sum(not letter.isalnum() for letter in text) >= self.others
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class PasswordRules:
     """How a new password is made, as members of GetRandomPassword.
 
@@ -58,22 +80,25 @@ class PasswordRules:
     no_lowercase: bool = False
     each_type: bool = True
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "PasswordRules":
-        """Read the switches; raise StepFailed for a length that is no number or too short."""
+    def with_switches(self, environment: Mapping[str, str] = os.environ) -> "PasswordRules":
+        """Give these rules as the environment changes them; raise StepFailed for a length that is none or too short."""
 
         def switch(name: str, *, default: bool) -> bool:
             return environment[name].lower() in {"true", "1", "y", "yes"} if name in environment else default
 
-        return cls(
-            length=_length(environment.get("PASSWORD_LENGTH", "32")),
-            excluded=environment.get("EXCLUDE_CHARACTERS", DEFAULT_EXCLUDED),
-            no_numbers=switch("EXCLUDE_NUMBERS", default=False),
-            no_punctuation=switch("EXCLUDE_PUNCTUATION", default=False),
-            no_uppercase=switch("EXCLUDE_UPPERCASE", default=False),
-            no_lowercase=switch("EXCLUDE_LOWERCASE", default=False),
-            each_type=switch("REQUIRE_EACH_INCLUDED_TYPE", default=True),
+        return PasswordRules(
+            length=_length(environment["PASSWORD_LENGTH"]) if "PASSWORD_LENGTH" in environment else self.length,
+            excluded=environment.get("EXCLUDE_CHARACTERS", self.excluded),
+            no_numbers=switch("EXCLUDE_NUMBERS", default=self.no_numbers),
+            no_punctuation=switch("EXCLUDE_PUNCTUATION", default=self.no_punctuation),
+            no_uppercase=switch("EXCLUDE_UPPERCASE", default=self.no_uppercase),
+            no_lowercase=switch("EXCLUDE_LOWERCASE", default=self.no_lowercase),
+            each_type=switch("REQUIRE_EACH_INCLUDED_TYPE", default=self.each_type),
         )
+
+    def at_least(self, length: int) -> "PasswordRules":
+        """Give these rules with a length that the server accepts."""
+        return replace(self, length=max(self.length, length))
 
     def members(self) -> dict[str, Any]:
         """Return the members of a GetRandomPassword call."""
@@ -86,6 +111,9 @@ class PasswordRules:
             "ExcludeLowercase": self.no_lowercase,
             "RequireEachIncludedType": self.each_type,
         }
+
+
+DEFAULT_RULES: Final = PasswordRules()
 
 
 def _length(text: str) -> int:

@@ -14,7 +14,7 @@ LONGEST: Final = 4000  # characters of a reason that are kept
 PUBLIC_KEYS: Final = frozenset(
     {
         "engine", "host", "port", "username", "dbname", "ssl", "sslmode",
-        "masterarn", "dbInstanceIdentifier", "dbClusterIdentifier",
+        "masterarn", "dbInstanceIdentifier", "dbClusterIdentifier", "usernames", "serves", "users", "nodes", "region",
     }
 )  # fmt: skip
 
@@ -52,6 +52,17 @@ class Redactor:
                 text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", REDACTED, text)
         text = " ".join(_VERIFIER.sub(REDACTED, text).split())
         return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+    def scrubbed(self, told: Any) -> Any:  # noqa: ANN401 - whatever a step returns
+        """Return what a step tells, each text of it scrubbed."""
+        match told:
+            case dict():
+                return {key: self.scrubbed(inner) for key, inner in told.items()}
+            case list():
+                return [self.scrubbed(inner) for inner in told]
+            case str():
+                return self.scrub(told)
+        return told
 
 
 def _texts(decoded: Any) -> Iterator[str]:  # noqa: ANN401 - whatever JSON holds

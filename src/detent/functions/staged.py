@@ -5,21 +5,24 @@ to the redactor before anything else is done with it.
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Final, Protocol
 
 from detent.functions.engines import Engine, Login
 from detent.functions.errors import StepFailed, UnusableValue
-from detent.functions.passwords import Password, PasswordRules
+from detent.functions.passwords import Password, PasswordPolicy, PasswordRules
 from detent.functions.redaction import Redactor
+from detent.functions.values import Probe, login_of, parsed_value, probes_of
 
 CURRENT: Final = "AWSCURRENT"
 PENDING: Final = "AWSPENDING"
 PREVIOUS: Final = "AWSPREVIOUS"
 
 _MOST_OTHERS: Final = 5  # every attempt counts where the server locks accounts
-_HIGHEST_PORT: Final = 65535
+_MOST_PASSWORDS: Final = 50  # made until one has what the server demands; one in a few does
 
 
 class SecretClient(Protocol):
@@ -69,10 +72,12 @@ class Candidate:
 class Skipped:
     """A version that is no candidate, and why: for the reasons of a failed step."""
 
+    label: str
+    version_id: str
     reason: str
 
     def __str__(self) -> str:
-        return self.reason
+        return f"{self.label} (version {self.version_id}) {self.reason}"
 
 
 class StagedSecret:
@@ -105,7 +110,7 @@ class StagedSecret:
         version = self.labelled(CURRENT)
         if version is None:
             raise StepFailed("the secret has no AWSCURRENT version: store a value first (PutSecretValue)")
-        return self._required(CURRENT, version)
+        return self._required(CURRENT, version, VersionStage=CURRENT)
 
     def has_pending_value(self) -> bool:
         """Say whether createSecret has stored a value under this rotation's token."""
@@ -113,25 +118,48 @@ class StagedSecret:
 
     def pending(self) -> Candidate:
         """Return this rotation's own version. Raises StepFailed if it is empty or its value is unusable."""
-        return self._required(PENDING, self.token)
+        return self._required(PENDING, self.token, VersionStage=PENDING)
 
-    def candidates(self) -> Iterator[Candidate | Skipped]:
-        """Yield what may log in, known-good first: current, pending, previous, then unlabelled versions, newest first.
+    def wanted(self) -> Candidate:
+        """Return the event's version, whatever its label is: this rotation's own, or what to roll back to."""
+        return self._required(", ".join(self._stages.get(self.token) or ["unlabelled"]), self.token)
 
-        A version that repeats an earlier login, is empty or names another user or server is no candidate.
+    def labelled_versions(self) -> Iterator[Candidate | Skipped]:
+        """Yield current, pending and previous as they are, of whichever user."""
+        for label in (CURRENT, PENDING, PREVIOUS):
+            version = self.labelled(label)
+            if version is not None and (label == CURRENT or version != self.labelled(CURRENT)):
+                yield self._candidate(label, version)
+
+    def known_logins(self) -> Iterator[Candidate | Skipped]:
+        """Yield what may log in before there is a pending value: current, previous, then unlabelled, newest first."""
+        current = self.current()
+        yield current
+        for label, version in self._older():
+            found = self._candidate(label, version)
+            if not isinstance(found, Candidate) or found.login.same_target(current.login):
+                yield found
+
+    def candidates(self, *users: str) -> Iterator[Candidate | Skipped]:
+        """Yield what may log in, known-good first: current, wanted, pending, previous, then unlabelled, newest first.
+
+        A version that repeats an earlier login, is empty or names another server is no candidate, nor is one of
+        another user than current's and those given.
         """
-        current, pending = self.current(), self.pending()
+        current, wanted = self.current(), self.wanted()
+        allowed = {current.login.username, *users}
         seen = [current.login]
         yield current
-        if pending.login.password != current.login.password:
-            seen.append(pending.login)
-            yield pending
-        for label, version in self._older():
-            found = self._older_candidate(label, version, current.login)
+        for label, version in chain([(wanted.label, self.token)], self._older()):  # lazily: mostly one login is enough
+            found = self._candidate(label, version)
             if isinstance(found, Candidate):
-                if any(found.login.password == login.password for login in seen):
+                if not found.login.same_server(current.login) or found.login.username not in allowed:
+                    yield _foreign(found)
+                    continue
+                if any(_same(found.login, login) for login in seen):
                     continue
                 seen.append(found.login)
+                found = _connecting_as(current, found)
             yield found
 
     def admin(self) -> Candidate | None:
@@ -147,11 +175,32 @@ class StagedSecret:
         except UnusableValue as fault:
             raise StepFailed(str(fault)) from fault
 
-    def new_password(self, rules: PasswordRules) -> Password:
-        """Return a fresh password from GetRandomPassword."""
-        made: str = self._client.get_random_password(**rules.members())["RandomPassword"]
-        self._redactor.learn(made)
-        return Password(made)
+    def probes(self) -> list[Probe]:
+        """Return what the pending value and the environment (TEST_PROBES) declare. Raises StepFailed."""
+        own = probes_of(self.pending().value.get("probes", []))
+        declared = os.environ.get("TEST_PROBES")
+        if not declared:
+            return own
+        try:
+            return own + probes_of(json.loads(declared))
+        except ValueError as fault:
+            raise StepFailed(f"TEST_PROBES in the environment is not usable: {fault}") from None
+
+    def new_password(self, rules: PasswordRules, policy: PasswordPolicy) -> Password:
+        """Return a fresh password from GetRandomPassword that has what the server demands. Raises StepFailed."""
+        for _ in range(_MOST_PASSWORDS):
+            made: str = self._client.get_random_password(**rules.at_least(policy.length).members())["RandomPassword"]
+            self._redactor.learn(made)
+            if policy.admits(Password(made)):
+                return Password(made)
+        raise StepFailed(
+            f"no password made by the environment's rules has what the server demands ({policy}): allow more kinds of "
+            "characters (EXCLUDE_CHARACTERS and its kin)"
+        )
+
+    def learn(self, secret: Password) -> None:
+        """Redact what a service has just made."""
+        self._redactor.learn(secret.reveal())
 
     def put_pending(self, value: Mapping[str, Any]) -> None:
         """Store this rotation's value as AWSPENDING; where another worker was faster, its value stands."""
@@ -174,8 +223,8 @@ class StagedSecret:
             SecretId=self.id, VersionStage=CURRENT, MoveToVersionId=self.token, **origin
         )
 
-    def _required(self, label: str, version: str) -> Candidate:
-        text = self._value(self.id, VersionId=version, VersionStage=label)
+    def _required(self, label: str, version: str, **labelled: str) -> Candidate:
+        text = self._value(self.id, VersionId=version, **labelled)
         if text is None:
             raise StepFailed(f"the {label} version {version} has no value: createSecret must come first")
         try:
@@ -184,29 +233,26 @@ class StagedSecret:
             raise StepFailed(str(fault)) from fault
 
     def _older(self) -> Iterator[tuple[str, str]]:
-        previous = self.labelled(PREVIOUS)
-        known = {self.labelled(CURRENT), self.token, previous}
-        if previous is not None and previous != self.token:
-            yield PREVIOUS, previous
-        others = [version for version in self._listed() if version["VersionId"] not in known]
-        others.sort(key=lambda version: version["CreatedDate"], reverse=True)
-        for version in others[:_MOST_OTHERS]:
-            labels = version.get("VersionStages") or ["unlabelled"]
-            yield ", ".join(labels), version["VersionId"]
+        known = {self.labelled(CURRENT), self.token}
+        for label in (PENDING, PREVIOUS):
+            version = self.labelled(label)
+            if version is not None and version not in known:
+                known.add(version)
+                yield label, version
+        others = [listed for listed in self._listed() if listed["VersionId"] not in known]
+        others.sort(key=lambda listed: listed["CreatedDate"], reverse=True)
+        for listed in others[:_MOST_OTHERS]:
+            labels = listed.get("VersionStages") or ["unlabelled"]
+            yield ", ".join(labels), listed["VersionId"]
 
-    def _older_candidate(self, label: str, version: str, current: Login) -> Candidate | Skipped:
+    def _candidate(self, label: str, version: str) -> Candidate | Skipped:
         text = self._value(self.id, VersionId=version)
         if text is None:
-            return Skipped(f"{label} (version {version}) has no value")
+            return Skipped(label, version, "has no value")
         try:
-            candidate = self._parsed(label, version, text)
+            return self._parsed(label, version, text)
         except UnusableValue as fault:
-            return Skipped(f"{label} (version {version}) is not usable: {fault}")
-        if not candidate.login.same_target(current):
-            return Skipped(f"{candidate} was not tried: it is another user or server than AWSCURRENT's")
-        # The way of connecting is current's: an older value may know less of TLS.
-        login = Login(current.host, current.port, current.username, candidate.login.password, current.settings)
-        return Candidate(label, version, login, candidate.value)
+            return Skipped(label, version, f"is not usable: {fault}")
 
     def _listed(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -239,27 +285,22 @@ class StagedSecret:
 
     def _parsed(self, label: str, version: str, text: str) -> Candidate:
         value = parsed_value(text, f"{label} (version {version})", self._engine)
-        login = Login(
-            host=value["host"],
-            port=int(value.get("port") or self._engine.DEFAULT_PORT),
-            username=value["username"],
-            password=Password(value["password"]),
-            settings=value,
-        )
-        return Candidate(label, version, login, value)
+        return Candidate(label, version, login_of(value, self._engine), value)
 
 
-def parsed_value(text: str, which: str, engine: Engine) -> dict[str, Any]:
-    """Return the JSON object of a version's value. Raises UnusableValue that names all faults and shows an example."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    faults = _faults(value, engine) if isinstance(value, dict) else ["it is not a JSON object"]
-    if not faults:
-        return dict(value)
-    example = json.dumps(dict(engine.EXAMPLE), ensure_ascii=False)
-    raise UnusableValue(f"the value of {which} is not usable: {'; '.join(faults)}. A complete value: {example}")
+def _foreign(found: Candidate) -> Skipped:
+    reason = f"was not tried: {found.login} is another user or server than AWSCURRENT's"
+    return Skipped(found.label, found.version_id, reason)
+
+
+def _same(one: Login, other: Login) -> bool:
+    return one.username == other.username and one.password == other.password
+
+
+def _connecting_as(current: Candidate, older: Candidate) -> Candidate:
+    """Connect the way that current says: an older value may know less of TLS."""
+    login = replace(current.login, username=older.login.username, password=older.login.password)
+    return replace(older, login=login)
 
 
 def error_code(error: Exception) -> str:
@@ -268,29 +309,3 @@ def error_code(error: Exception) -> str:
     if isinstance(response, dict):
         return str(response.get("Error", {}).get("Code", ""))
     return type(error).__name__
-
-
-def _faults(value: dict[str, Any], engine: Engine) -> list[str]:
-    found = []
-    for key in ("engine", "host", "username", "password"):
-        if key not in value:
-            found.append(f'"{key}" is missing')
-        elif not isinstance(value[key], str) or not value[key]:
-            found.append(f'"{key}" must be text')
-        elif "\0" in value[key]:
-            found.append(f'"{key}" must not hold a NUL character')
-    if isinstance(value.get("engine"), str) and value["engine"] not in engine.NAMES:
-        found.append(f'"engine" must be {" or ".join(repr(name) for name in engine.NAMES)}')
-    if not _is_port(value.get("port", engine.DEFAULT_PORT)):
-        found.append(f'"port" must be a number from 1 to {_HIGHEST_PORT}')
-    if not isinstance(value.get("masterarn", ""), str):
-        found.append('"masterarn" must be the ARN of the admin secret')
-    return found + engine.faults(value)
-
-
-def _is_port(port: object) -> bool:
-    """AWS: its templates take the port as a number or as text."""
-    if isinstance(port, bool) or not isinstance(port, int | str):
-        return False
-    text = str(port)
-    return text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _HIGHEST_PORT

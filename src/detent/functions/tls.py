@@ -14,6 +14,11 @@ from typing import Any, Final
 
 MODES: Final = ("disable", "require", "verify-ca", "verify-full")
 PREFER: Final = "prefer"
+TLS_KEYS: Final[Mapping[str, str]] = {
+    "ssl": "true: TLS, verified in full; false: none. Missing: verified in full, on loopback as the server offers it",
+    "sslmode": "disable, require, verify-ca or verify-full",
+    "sslrootcert": "the own CA's certificate as PEM text; else the system's CAs",
+}
 VERIFIED: Final = frozenset({"verify-ca", "verify-full"})
 
 

@@ -14,7 +14,7 @@ _LONGEST_REASON = 4000  # characters kept of what a function said
 class Function(Protocol):
     """A rotation function that runs in this process; the runner cannot tell it from any other."""
 
-    def run(self, event: Mapping[str, str], client: Any, remaining: Callable[[], float]) -> None:  # noqa: ANN401 - a client in boto3's shape
+    def run(self, event: Mapping[str, str], client: Any, remaining: Callable[[], float]) -> Any:  # noqa: ANN401 - a client in boto3's shape
         """Run one step; `remaining` gives the seconds left. Raises whatever made it fail."""
 
 

@@ -1,4 +1,4 @@
-"""Engines: what a credential logs into. One file each; the loader finds them by their file's name.
+"""Engines: what a credential logs into. One module each; the loader finds them by their name.
 
 An engine is a module (or any object) with the attributes of ``Engine``. It knows no strategy and no secrets manager.
 It imports its driver inside ``connect``, so that a missing driver is one clear reason and not a failed import.
@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, Final, Protocol, cast, runtime_checkable
+from typing import Any, Final, Protocol, cast
 
+from detent.functions.abilities import Session
 from detent.functions.errors import EngineUnavailable, StepFailed
-from detent.functions.passwords import Password
+from detent.functions.passwords import DEFAULT_RULES, Password, PasswordRules
 
 ENTRY_POINTS: Final = "detent.engines"
 
@@ -44,46 +45,43 @@ class Login:
         return (self.host.lower(), self.port) == (other.host.lower(), other.port)
 
 
-class Session(Protocol):
-    """One login that worked. Raises EngineUnavailable when the server goes away."""
+@dataclass(frozen=True, slots=True)
+class Privileges:
+    """The least that a strategy needs, as statements in which ``{user}`` and ``{admin}`` stand for names.
 
-    def ping(self) -> None:
-        """Run one trivial statement as the user."""
+    ``own``: for the user itself, where no admin secret is used; None: it cannot do without one. ``admin``: for the
+    admin secret's user, from making it on.
+    """
 
-    def close(self) -> None:
-        """End the session; never raises."""
-
-
-@runtime_checkable
-class OwnPassword(Protocol):
-    """A session whose user can change its own password."""
-
-    def change_own_password(self, new: Password) -> None:
-        """Change it, repeatably. Raises ChangeRefused or EngineUnavailable; after the latter it may be changed."""
+    own: tuple[str, ...] | None
+    admin: tuple[str, ...]
 
 
-@runtime_checkable
-class Administration(Protocol):
-    """A session that can change another user's password."""
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of an engine before anything is connected to."""
 
-    def set_password(self, user: str, new: Password) -> None:
-        """Change it, repeatably. Raises ChangeRefused (not allowed, no such user) or EngineUnavailable."""
+    names: tuple[str, ...]  # what the secret's key "engine" may say; the first is the module's own name
+    default_port: int
+    example: Mapping[str, Any]  # a complete secret value, for errors
+    session: type[Session]  # its abilities say which strategies there are
+    privileges: Mapping[str, Privileges]  # by strategy
+    open_connections: str  # what happens to those that are open when a password changes
+    keys: Mapping[str, str] = field(default_factory=dict)  # of the secret, known to this engine only: their meaning
+    passwords: PasswordRules = DEFAULT_RULES
+    password_key: str = "password"  # the key of the secret that is kept secret
+    key_id: str | None = None  # the key of the secret that names an issued key
+    default_host: str = ""  # for services that have one
+    longest_name: int = 0  # of a user, in bytes of UTF-8; 0: no limit is known
+    settle_seconds: float = 0  # for so long a new credential may be refused before it is known everywhere
 
 
 class Engine(Protocol):
     """What a module in this folder offers."""
 
     @property
-    def NAMES(self) -> tuple[str, ...]:  # noqa: N802 - a module's constant
-        """What the secret's key ``engine`` may say; the first is the module's own name."""
-
-    @property
-    def DEFAULT_PORT(self) -> int:  # noqa: N802 - a module's constant
-        """The port where the secret names none."""
-
-    @property
-    def EXAMPLE(self) -> Mapping[str, Any]:  # noqa: N802 - a module's constant
-        """A complete secret value, for errors."""
+    def FACTS(self) -> Facts:  # noqa: N802 - a module's constant
+        """What is known of it."""
 
     def faults(self, value: Mapping[str, Any]) -> list[str]:
         """Return what is wrong with the keys that only this engine knows; empty if nothing."""
@@ -110,13 +108,18 @@ def engine_named(name: str) -> Engine:
     A secret's JSON never chooses an import: the name comes from the rotation function, and only names that are
     listed here or declared by an installed package are imported.
     """
-    if name in _of_this_folder():
+    if name in of_this_folder():
         return cast("Engine", import_module(f"{__name__}.{name}"))
     for declared in entry_points(group=ENTRY_POINTS, name=name):
         return cast("Engine", declared.load())
-    known = sorted(_of_this_folder() | {declared.name for declared in entry_points(group=ENTRY_POINTS)})
-    raise StepFailed(f"there is no engine {name!r}; installed are: {', '.join(known)}")
+    raise StepFailed(f"there is no engine {name!r}; installed are: {', '.join(known_engines())}")
 
 
-def _of_this_folder() -> set[str]:
+def known_engines() -> list[str]:
+    """Name every engine that is installed."""
+    return sorted(of_this_folder() | {declared.name for declared in entry_points(group=ENTRY_POINTS)})
+
+
+def of_this_folder() -> set[str]:
+    """Name the engines that come with Detent."""
     return {module.name for module in pkgutil.iter_modules(__path__)}

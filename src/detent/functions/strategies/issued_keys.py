@@ -1,0 +1,66 @@
+"""One user with keys that the service makes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from detent.functions.abilities import Issued, KeyIssuer, Session
+from detent.functions.errors import StepFailed
+from detent.functions.staged import Candidate
+from detent.functions.strategies.turn import Turn, refusal_of
+
+
+class IssuedKeys:
+    """createSecret has the service issue a key, which is live at once; the current one stays until the next rotation.
+
+    Before it issues one it revokes the keys of this secret's older versions, and any that a rotation of ours left
+    behind: the service told their secret once, to a process that died. A key that nobody here knows is left alone.
+    """
+
+    name = "issued-keys"
+    about = "One user, keys that the service issues. The former key works until the next rotation: no window."
+
+    def suits(self, session: type[Session]) -> bool:
+        """Ask for a service that issues."""
+        return issubclass(session, KeyIssuer)
+
+    def create_secret(self, turn: Turn) -> Mapping[str, Any]:
+        """Copy the current value, all keys of it, with a key just issued."""
+        facts, current = turn.engine.FACTS, turn.secret.current()
+        if facts.key_id is None:
+            raise StepFailed("this engine names no key that holds an issued key's id")
+        issued: list[Issued] = []
+        with turn.first_session(turn.secret.known_logins()) as (worked, session):
+            kept = {str(one.value[facts.key_id]) for one in (current, worked)}
+            refusal = refusal_of(
+                session, KeyIssuer, lambda one: issued.append(_renewed(turn, one, kept)), "this engine issues no keys"
+            )
+        if refusal:
+            turn.by_admin(refusal, KeyIssuer, lambda admin: issued.append(_renewed(turn, admin, kept)))
+        turn.secret.learn(issued[0].secret)
+        return {**current.value, facts.key_id: issued[0].id, facts.password_key: issued[0].secret.reveal()}
+
+    def set_secret(self, turn: Turn) -> None:
+        """See that the pending key is for the same user: the service made it live when it issued it."""
+        turn.require_same_target(turn.secret.pending())
+
+    def test_secret(self, turn: Turn) -> None:
+        """Log in with the pending key, as soon as it is known everywhere, and do what the application does."""
+        with turn.proven():
+            pass
+
+    def roll_back(self, turn: Turn) -> None:
+        """See that the key of the event's version is live: a revoked one cannot be brought back."""
+        wanted = turn.secret.wanted()
+        turn.require_same_target(wanted)
+        if not turn.logs_in(wanted):
+            raise StepFailed(f"{wanted} does not log in, and a revoked key cannot be brought back: rotate")
+
+
+def _renewed(turn: Turn, session: KeyIssuer, kept: set[str]) -> Issued:
+    user = turn.secret.current().login.username
+    key_id = turn.engine.FACTS.key_id or ""
+    ours = {str(one.value.get(key_id)) for one in turn.secret.known_logins() if isinstance(one, Candidate)}
+    for key in session.keys(user):
+        if key.id not in kept and (key.mark is not None or key.id in ours):
+            session.revoke_key(user, key.id)
+    return session.issue_key(user, turn.secret.token)
