@@ -4,13 +4,18 @@ import base64
 import json
 import multiprocessing
 import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from detent.crypto import root as rooms
 from detent.crypto import wrapping
-from detent.crypto.keyset import prefix_of
+from detent.crypto.keyset import Keyset, prefix_of
 from detent.crypto.root import KeysetUnreadable, RootKeyset
 from detent.model.errors import CannotOpen
 from detent.model.value import SealedValue, SecretValue
@@ -83,6 +88,90 @@ def test_a_file_that_cannot_be_read_again_leaves_the_keys_that_are_known(
     assert opened(keyset, sealed) == "x"
     assert "has changed and could not be read again" in caplog.text
     path.write_text(kept)
+
+
+def test_a_key_that_could_not_be_read_is_there_once_the_file_is_mended(path: Path) -> None:
+    first = RootKeyset.create(path)
+    second = RootKeyset.load(path)
+    first.rotate()
+    sealed, kept = first.seal(SecretValue("x"), "c"), path.read_text()
+    path.write_text("not a keyset")
+    with pytest.raises(CannotOpen):
+        opened(second, sealed)
+    path.write_text(kept)
+    assert opened(second, sealed) == "x"
+
+
+@contextmanager
+def being_read(keyset: RootKeyset, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Have a thread in the midst of reading the file again, until what is given is called."""
+    real, began, goes_on = rooms._read, threading.Event(), threading.Event()
+
+    def slow(*asked: Any) -> Any:
+        began.set()
+        assert goes_on.wait(30)
+        return real(*asked)
+
+    monkeypatch.setattr(rooms, "_read", slow)
+    reading = threading.Thread(target=keyset.seal, args=(SecretValue("a"), "c"))
+    reading.start()
+    assert began.wait(30)
+    try:
+        yield goes_on.set
+    finally:
+        goes_on.set()
+        reading.join()
+
+
+def test_a_thread_that_meets_a_new_key_waits_for_the_one_that_reads_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = RootKeyset.create(path)
+    second = RootKeyset.load(path)
+    first.rotate()
+    sealed, keyset = first.seal(SecretValue("x"), "c"), first.sealed_keyset("k")
+    with being_read(second, monkeypatch) as go_on, ThreadPoolExecutor() as threads:
+        value, other = threads.submit(opened, second, sealed), threads.submit(second.opened_keyset, "k", keyset)
+        for one in (value, other):
+            with pytest.raises(TimeoutError):
+                one.result(timeout=0.1)
+        go_on()
+        assert value.result(30) == "x"
+        assert other.result(30).id == "k"
+
+
+def test_a_thread_that_needs_no_new_key_does_not_wait(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = RootKeyset.create(path)
+    second = RootKeyset.load(path)
+    old = second.seal(SecretValue("old"), "c")
+    first.rotate()
+    with being_read(second, monkeypatch), ThreadPoolExecutor() as threads:
+        assert threads.submit(opened, second, old).result(30) == "old"
+        assert prefix_of(threads.submit(second.seal, SecretValue("x"), "c").result(30)) == prefix_of(old)
+    assert prefix_of(second.seal(SecretValue("y"), "c")) == first.prefix
+
+
+def test_a_key_that_another_thread_has_just_read_opens(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = RootKeyset.create(path)
+    second = RootKeyset.load(path)
+    first.rotate()
+    sealed = first.seal(SecretValue("x"), "c")
+
+    def beaten(real: Callable[..., Any]) -> Callable[..., Any]:
+        def tried(self: RootKeyset, *asked: Any) -> Any:
+            try:
+                return real(self, *asked)
+            except CannotOpen:
+                self.refresh()  # as another thread would, between the failure and what is made of it
+                raise
+
+        return tried
+
+    for name in ("open", "_opened_keyset"):
+        monkeypatch.setattr(Keyset, name, beaten(getattr(Keyset, name)))
+    assert opened(second, sealed) == "x"
+    first.rotate()
+    assert second.opened_keyset("k", first.sealed_keyset("k")).id == "k"
 
 
 def _rotate(path: Path, times: int) -> None:

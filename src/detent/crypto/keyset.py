@@ -32,9 +32,8 @@ class Keyset:
         self.prefix = sealed_prefix(info.primary_key_id)
         self._aead: aead.Aead = handle.primitive(aead.Aead)
 
-    def refresh(self) -> bool:
-        """Take in keys that were added elsewhere; says whether there were any."""
-        return False
+    def refresh(self) -> None:
+        """Take in keys that were added elsewhere."""
 
     def sealed_keyset(self, id: str) -> bytes:  # noqa: A002 - the field's own name
         """Make a new keyset of this id; it is given sealed by this one, and never in the clear."""

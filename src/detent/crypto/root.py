@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +26,10 @@ from detent.model.errors import CannotOpen
 from detent.model.value import SealedValue, SecretValue
 
 _WRAPPED = "detent-wrapped-keyset"  # the member that tells a wrapped file from a plain one
-_AGAIN_SECONDS = 1.0  # between two tries to read a changed file that could not be read
+_AGAIN_SECONDS = 1.0  # between two tries to read one file that could not be read
 _NO_CONTEXT = b""  # Vault's transit takes none through Tink
+
+_Stat = tuple[int, int, int] | None
 
 
 class KeysetUnreadable(Exception):
@@ -47,8 +50,9 @@ class RootKeyset(Keyset):
     def __init__(self, path: Path, passphrase: Passphrase) -> None:
         """Read the file. Raises KeysetUnreadable; `passphrase` is asked for only if the file is wrapped by one."""
         self._path, self._passphrase = path, passphrase
-        self._tried = -_AGAIN_SECONDS
+        self._reading = threading.Lock()
         self._stat = _stat(path)
+        self._failed = self._stat, -_AGAIN_SECONDS  # which file could not be read, and when
         super().__init__(_read(path, passphrase))
 
     @classmethod
@@ -64,16 +68,19 @@ class RootKeyset(Keyset):
         return cls(path, passphrase)
 
     def seal(self, value: SecretValue, context: str) -> SealedValue:
-        """Seal under the file's primary key of now."""
+        """Seal under the file's primary key of now, or the last one known while another thread reads it."""
         self.refresh()
         return super().seal(value, context)
 
     def open(self, sealed: SealedValue, context: str) -> SecretValue:
         """Open; what a key sealed that is not known here, with the file read again."""
+        known = self._aead
         try:
             return super().open(sealed, context)
         except CannotOpen:
-            if prefix_of(sealed) in self._prefixes or not self.refresh():
+            if prefix_of(sealed) not in self._prefixes:
+                self.refresh(wait=True)
+            if self._aead is known:
                 raise
         return super().open(sealed, context)
 
@@ -82,26 +89,38 @@ class RootKeyset(Keyset):
         return super()._sealed_keyset(id, handle)
 
     def _opened_keyset(self, id: str, sealed: bytes) -> tink.KeysetHandle:  # noqa: A002 - the field's own name
+        known = self._aead
         try:
             return super()._opened_keyset(id, sealed)
         except CannotOpen:
-            if not self.refresh():
+            self.refresh(wait=True)
+            if self._aead is known:
                 raise
         return super()._opened_keyset(id, sealed)
 
-    def refresh(self) -> bool:
-        """Read the file again if it has changed; says whether that was so. One that cannot be read changes nothing."""
+    def refresh(self, *, wait: bool = False) -> None:
+        """Read the file again if it has changed. One that cannot be read changes nothing.
+
+        If another thread is reading it, which may take as long as a KMS does, only who waits finds its keys.
+        """
+        if _stat(self._path) == self._stat or not self._reading.acquire(blocking=wait):
+            return
         try:
-            stat = _stat(self._path)
-            if stat == self._stat or time.monotonic() - self._tried < _AGAIN_SECONDS:
-                return False
-            self._tried = time.monotonic()
+            self._read_again(_stat(self._path))
+        finally:
+            self._reading.release()
+
+    def _read_again(self, stat: _Stat) -> None:
+        failed, moment = self._failed
+        if stat == self._stat or (stat == failed and time.monotonic() - moment < _AGAIN_SECONDS):
+            return
+        try:
             self._use(_read(self._path, self._passphrase))
-        except (OSError, KeysetUnreadable) as error:
+        except KeysetUnreadable as error:
+            self._failed = stat, time.monotonic()
             logging.getLogger(__name__).warning("the root keyset has changed and could not be read again: %s", error)
-            return False
-        self._stat, self._tried = stat, -_AGAIN_SECONDS
-        return True
+        else:
+            self._stat = stat
 
     def _use(self, handle: tink.KeysetHandle) -> None:
         super()._use(handle)
@@ -125,7 +144,7 @@ class RootKeyset(Keyset):
             wrapping = None if wrapped is None else _wrapping(self._path, wrapped, self._passphrase)
             _replace(self._path, _written(with_new_primary(_read(self._path, self._passphrase)), wrapping))
         self._stat = None
-        self.refresh()
+        self.refresh(wait=True)
 
     def wrap(self, by: str | None, passphrase: Passphrase) -> None:
         """Write the file anew, wrapped by a URI's key or `passphrase`; None: in the clear.
@@ -142,14 +161,14 @@ class RootKeyset(Keyset):
                 raise KeysetUnreadable(str(error)) from None
             _replace(self._path, text)
         self._passphrase, self._stat = passphrase, None
-        self.refresh()
+        self.refresh(wait=True)
 
 
-def _stat(path: Path) -> tuple[int, int, int] | None:
-    """Give what changes when the file does; None: it is not there."""
+def _stat(path: Path) -> _Stat:
+    """Give what changes when the file does; None: it cannot be looked at, as one that is not there."""
     try:
         found = os.stat(path)  # noqa: PTH116 - asked at every seal, and a Path takes as long again
-    except FileNotFoundError:
+    except OSError:
         return None
     return found.st_mtime_ns, found.st_ino, found.st_size
 
