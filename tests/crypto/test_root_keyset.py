@@ -280,6 +280,15 @@ class TestPassphrase:
             keyset.wrap("passphrase", lambda: b"short")
         assert path.read_bytes() == before
 
+    def test_it_may_be_any_bytes_which_are_counted_where_they_are_no_text(self, path: Path) -> None:
+        keyset = RootKeyset.create(path)
+        for short in (b"\xff" * 11, "\u00e9".encode() * 11):
+            with pytest.raises(KeysetUnreadable, match="too short"):
+                keyset.wrap("passphrase", lambda short=short: short)
+        sealed = keyset.seal(SecretValue("x"), "c")
+        keyset.wrap("passphrase", lambda: b"\xff" * 12)
+        assert opened(RootKeyset.load(path, lambda: b"\xff" * 12), sealed) == "x"
+
     @pytest.mark.parametrize("by", ["", "https://x", "aws", "kms"])
     def test_nothing_else_wraps(self, path: Path, by: str) -> None:
         with pytest.raises(KeysetUnreadable, match="is neither passphrase nor a URI"):

@@ -55,10 +55,18 @@ def _by_passphrase(passphrase: bytes | None, parameters: Mapping[str, Any] | Non
     if passphrase is None:
         raise CannotUnwrap("it needs a passphrase: set DETENT_PASSPHRASE_FILE or DETENT_PASSPHRASE")
     if parameters is None:
-        if len(passphrase.decode()) < _LEAST_CHARACTERS:
+        if _length(passphrase) < _LEAST_CHARACTERS:
             raise CannotUnwrap(f"the passphrase is too short: it takes {_LEAST_CHARACTERS} characters or more")
         parameters = {"kdf": "argon2id", "salt": base64.b64encode(os.urandom(_SALT_BYTES)).decode(), **_COST}
     return Wrapping(PASSPHRASE, _aead_of(_derived(passphrase, parameters)), parameters)
+
+
+def _length(passphrase: bytes) -> int:
+    """Count its characters; of what is no text, the bytes."""
+    try:
+        return len(passphrase.decode())
+    except UnicodeDecodeError:
+        return len(passphrase)
 
 
 def _derived(passphrase: bytes, parameters: Mapping[str, Any]) -> bytes:
