@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from detent.crypto import root as rooms
 from detent.crypto.keyset import prefix_of
+from detent.main import root_keyset
 from detent.main.sweeper import AT_ONCE
 from detent.service import resealing
 from servers.canary import Canary
@@ -153,6 +155,29 @@ def test_the_root_keyset_is_rotated_and_all_under_it_sealed_anew(keys: Keys, hou
     assert all(keys.reads(name) for name in [*keys.names, "under"])
     with premises(tmp_path) as again:
         assert Keys(again, keys.canary).reads("under")
+
+
+def test_a_passphrase_file_that_is_gone_stops_no_server_that_runs(
+    keys: Keys, house: Premises, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text(keys.canary.value("-passphrase"))
+    monkeypatch.setenv("DETENT_PASSPHRASE_FILE", str(passphrase))
+    monkeypatch.setattr(rooms, "_AGAIN_SECONDS", 0)
+    root_keyset.wrap(tmp_path, "passphrase")
+    keys.make(1)
+    before = keys.prefixes()
+    root_keyset.rotate(tmp_path)
+    kept = passphrase.rename(tmp_path / "kept")
+    keys.create("s1")
+    keys.reseal()
+    assert keys.reads("s0")
+    assert keys.reads("s1")
+    assert keys.prefixes() == before
+    assert f"cannot be unwrapped: cannot read DETENT_PASSPHRASE_FILE={passphrase}: No such file" in caplog.text
+    kept.rename(passphrase)
+    keys.reseal()
+    assert keys.prefixes() == {house.house.server.keyset.prefix} != before
 
 
 def test_what_does_not_open_is_left_and_told_of(keys: Keys, house: Premises, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,7 +14,7 @@ from tink import aead, proto_keyset_format, secret_key_access
 from tink.proto import aes_gcm_pb2, tink_pb2
 
 PASSPHRASE = "passphrase"
-Passphrase = Callable[[], bytes | None]  # None: there is none
+Passphrase = Callable[[], bytes | None]  # None: there is none; it may raise CannotUnwrap, as a file may be gone
 
 _COST = {"memory_kib": 65536, "iterations": 3, "lanes": 4}  # RFC 9106's second recommended choice
 _MOST = {"memory_kib": 2**21, "iterations": 1000, "lanes": 64}  # a file that asks for more is not ours
