@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -20,8 +20,9 @@ from detent.model.schedule import RotationRules, Window
 from detent.model.search import Filter, Key, Place, Sort, place
 from detent.model.secret import AdminLink, RotationSettings, Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
+from detent.store import queries
 from detent.store.migrate import migrate
-from detent.store.protocol import ROTATION_PAUSED, AccessKey, Page, Store
+from detent.store.protocol import ROTATION_PAUSED, AccessKey, Page, Store, Tx
 from detent.store.sqlite import SqliteStore
 from servers.world import SimulatedClock
 from servers.writers import ACCOUNT, NOW, REGION, a_secret, start_writer
@@ -445,6 +446,55 @@ def test_an_account_and_a_principal_are_known_by_their_access_keys(store: Store)
         accounts = [account for account in ("1" * 12, "2" * 12, user.arn, "") if tx.access_keys.has_account(account)]
         arns = [arn for arn in (user.arn, "1" * 12, "AKIAU", "") if tx.access_keys.has_principal(arn)]
     assert (accounts, arns) == (["1" * 12], [user.arn])
+
+
+def sealed_by(store: Store, prefixes: Iterable[bytes], first: int = 0) -> None:
+    """Keep a version and an access key that begin with each."""
+
+    def keep(tx: Tx) -> None:
+        for number, prefix in enumerate(prefixes, first):
+            sealed, name = SealedValue(prefix + b"x", "root"), f"s{number}"
+            tx.secrets.put_version(tx.secrets.add(a_secret(name)).key, Version(VersionId("v"), NOW, "root"), sealed)
+            tx.access_keys.add(AccessKey(Principal(ACCOUNT, f"arn:{name}", name), sealed, NOW))
+
+    store.write(keep)
+
+
+def test_what_lies_under_another_key_than_the_primary_is_found_whatever_that_begins_with(store: Store) -> None:
+    sealed_by(store, [b"\1aaaa", b"\1bbbb", b"\1bbbc", b"\1\xff\xff\xff\xff", b""])
+    with store.read() as tx:
+        found = tx.keysets.stale_versions("root", b"\1bbbb", 9)
+        assert sorted(one.arn[-9:-7] for one in found) == ["s0", "s2", "s3", "s4"]
+        keys = tx.keysets.stale_access_keys("root", b"\1bbbb", 9)
+        assert sorted(key for key, _ in keys) == ["s0", "s2", "s3", "s4"]
+        assert {sealed.keyset_id for _, sealed in keys} == {"root"}
+        assert len(tx.keysets.stale_versions("root", b"\1bbbb", 3)) == 3
+        assert len(tx.keysets.stale_access_keys("root", b"\1bbbb", 3)) == 3
+        assert tx.keysets.seals("root", b"\1bbbb") == (10, 8)
+        assert tx.keysets.stale_versions("k", b"\1bbbb", 9) == tx.keysets.stale_access_keys("k", b"\1bbbb", 9) == []
+
+
+@pytest.mark.parametrize("statement", ["STALE_VERSIONS", "STALE_ACCESS_KEYS"])
+def test_looking_for_stale_values_where_none_is_takes_the_same_few_steps_however_many_there_are(
+    tmp_path: Path, statement: str
+) -> None:
+    store = sqlite_store(tmp_path, SimulatedClock())
+    connection = sqlite3.connect(tmp_path / "store.sqlite")
+
+    def steps() -> int:
+        taken: list[None] = []
+        connection.set_progress_handler(lambda: taken.append(None), 1)
+        params = {"id": "root", "prefix": b"\1bbbb", "limit": 9}
+        assert connection.execute(getattr(queries, statement), params).fetchall() == []
+        return len(taken)
+
+    sealed_by(store, [b"\1bbbb"])
+    steps()  # the first also reads the schema
+    before = steps()
+    sealed_by(store, [b"\1bbbb"] * 300, 1)
+    assert steps() == before < 100
+    connection.close()
+    store.close()
 
 
 def test_sessions_end_with_their_secret_or_their_time(store: Store) -> None:

@@ -112,14 +112,17 @@ KEYSETS_DUE = f"SELECT {_KEYSET} FROM keysets WHERE deletion_at <= :now ORDER BY
 RESEAL_KEYSET = "UPDATE keysets SET sealed = :sealed WHERE id = :id"
 DROP_KEYSET = "DELETE FROM keysets WHERE id = :id"
 _UNDER = "keyset_id = :id AND ciphertext IS NOT NULL"
-_STALE = "(substr(ciphertext, 1, 5) < :prefix OR substr(ciphertext, 1, 5) > :prefix)"  # `<>` would not use the index
-STALE_VERSIONS = (
+_SEAL = "substr(ciphertext, 1, 5)"  # as the indexes have it; `<>` would go through all of one, and so may an OR
+_STALE_VERSIONS = (
     "SELECT v.secret_key, s.arn, v.id, v.ciphertext, v.keyset_id FROM versions v JOIN secrets s ON s.key = v.secret_key"
-    f" WHERE {_UNDER} AND {_STALE} LIMIT :limit"
+    f" WHERE {_UNDER} AND {_SEAL}"
 )
-STALE_ACCESS_KEYS = f"SELECT id, ciphertext, keyset_id FROM access_keys WHERE {_UNDER} AND {_STALE} LIMIT :limit"
-COUNT_VERSIONS_UNDER = f"SELECT count(*), count(CASE WHEN {_STALE} THEN 1 END) FROM versions WHERE {_UNDER}"
-COUNT_ACCESS_KEYS_UNDER = f"SELECT count(*), count(CASE WHEN {_STALE} THEN 1 END) FROM access_keys WHERE {_UNDER}"
+_STALE_ACCESS_KEYS = f"SELECT id, ciphertext, keyset_id FROM access_keys WHERE {_UNDER} AND {_SEAL}"
+STALE_VERSIONS = f"{_STALE_VERSIONS} < :prefix UNION ALL {_STALE_VERSIONS} > :prefix LIMIT :limit"
+STALE_ACCESS_KEYS = f"{_STALE_ACCESS_KEYS} < :prefix UNION ALL {_STALE_ACCESS_KEYS} > :prefix LIMIT :limit"
+_COUNTS = f"SELECT count(*), count(CASE WHEN {_SEAL} <> :prefix THEN 1 END)"
+COUNT_VERSIONS_UNDER = f"{_COUNTS} FROM versions WHERE {_UNDER}"
+COUNT_ACCESS_KEYS_UNDER = f"{_COUNTS} FROM access_keys WHERE {_UNDER}"
 RESEAL_ACCESS_KEY = "UPDATE access_keys SET keyset_id = :keyset_id, ciphertext = :ciphertext WHERE id = :id"
 
 ADD_ROTATION = (
