@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from detent.crypto import root as rooms
 from detent.crypto.keyset import prefix_of
 from detent.main import root_keyset
 from detent.main.sweeper import AT_ONCE
+from detent.model.value import SealedValue
 from detent.service import resealing
 from servers.canary import Canary
 from wire.premises import Premises, premises
@@ -30,6 +33,10 @@ CANNOT_SEAL = (
 def house(tmp_path: Path) -> Iterator[Premises]:
     with premises(tmp_path) as found:
         yield found
+
+
+def changed(sealed: SealedValue) -> SealedValue:
+    return replace(sealed, ciphertext=sealed.ciphertext[:-1] + bytes([sealed.ciphertext[-1] ^ 1]))
 
 
 class Keys:
@@ -72,6 +79,17 @@ class Keys:
         self.names = [f"s{number}" for number in range(count)]
         for name in self.names:
             self.create(name, **members)
+
+    def spoil(self, names: list[str]) -> None:
+        """Change a bit of their values, and back the next time."""
+
+        def spoil(tx: Any) -> None:
+            for name in names:
+                secret = tx.secrets.named("0" * 12, "us-east-1", name)
+                version = secret.labels["AWSCURRENT"]
+                tx.secrets.reseal(secret.key, version, changed(tx.secrets.sealed(secret.key, version)))
+
+        self.house.house.store.write(spoil)
 
     def reseal(self) -> None:
         self.house.house.sweeper().chores[1](threading.Event())
@@ -180,23 +198,100 @@ def test_a_passphrase_file_that_is_gone_stops_no_server_that_runs(
     assert keys.prefixes() == {house.house.server.keyset.prefix} != before
 
 
-def test_what_does_not_open_is_left_and_told_of(keys: Keys, house: Premises, caplog: pytest.LogCaptureFixture) -> None:
+LEFT = "does not open, and is left as it is"
+
+
+def test_what_does_not_open_is_left_and_told_of_once(
+    keys: Keys, house: Premises, caplog: pytest.LogCaptureFixture
+) -> None:
     key = keys.ask("CreateKey")
     keys.make(3, KmsKeyId=key["KeyId"])
-
-    def spoil(tx: Any) -> None:
-        secret = tx.secrets.named("0" * 12, "us-east-1", "s1")
-        sealed = tx.secrets.sealed(secret.key, secret.labels["AWSCURRENT"])
-        spoilt = sealed.ciphertext[:-1] + bytes([sealed.ciphertext[-1] ^ 1])
-        tx.secrets.reseal(secret.key, secret.labels["AWSCURRENT"], type(sealed)(spoilt, sealed.keyset_id))
-
-    house.house.store.write(spoil)
+    keys.spoil(["s1"])
     keys.ask("RotateKey", KeyId=key["KeyId"])
     keys.reseal()
     assert keys.ask("DescribeKey", KeyId=key["KeyId"])["ValuesToReseal"] == 1
-    assert "does not open, and is left as it is" in caplog.text
+    with house.house.store.read() as tx:
+        assert not resealing.finds_some(house.house.server.env(tx, "us-east-1"))
+    keys.ask("RotateKey", KeyId=key["KeyId"])
+    keys.reseal()
+    keys.reseal()
+    assert caplog.text.count(LEFT) == 1
+    assert keys.ask("DescribeKey", KeyId=key["KeyId"])["ValuesToReseal"] == 1
     assert keys.reads("s0")
     assert keys.reads("s2")
+
+
+def test_what_did_not_open_is_tried_again_under_the_next_key(keys: Keys) -> None:
+    key = keys.ask("CreateKey")
+    keys.make(1, KmsKeyId=key["KeyId"])
+    keys.spoil(["s0"])
+    keys.ask("RotateKey", KeyId=key["KeyId"])
+    keys.reseal()
+    keys.spoil(["s0"])  # mends it
+    keys.reseal()
+    assert keys.ask("DescribeKey", KeyId=key["KeyId"])["ValuesToReseal"] == 1
+    keys.ask("RotateKey", KeyId=key["KeyId"])
+    keys.reseal()
+    assert keys.ask("DescribeKey", KeyId=key["KeyId"])["ValuesToReseal"] == 0
+    assert keys.reads("s0")
+
+
+def test_more_than_a_batch_that_does_not_open_keeps_nothing_else_from_being_sealed_anew(keys: Keys) -> None:
+    key = keys.ask("CreateKey")
+    keys.make(2 * AT_ONCE + 5, KmsKeyId=key["KeyId"])
+    keys.spoil(keys.names[: 2 * AT_ONCE])  # the oldest, which are found first
+    keys.ask("RotateKey", KeyId=key["KeyId"])
+    keys.reseal()
+    assert keys.ask("DescribeKey", KeyId=key["KeyId"])["ValuesToReseal"] == 2 * AT_ONCE
+    assert all(keys.reads(name) for name in keys.names[2 * AT_ONCE :])
+
+
+def test_access_keys_that_do_not_open_keep_no_others_from_being_sealed_anew(keys: Keys, house: Premises) -> None:
+    for name in ("ann", "bob", "cyd"):
+        keys.ask("CreateUser", UserName=name)
+        access = keys.ask("CreateAccessKey", UserName=name)
+        keys.canary.watch(access["SecretAccessKey"])
+        if name == "ann":
+            spoilt = access["AccessKeyId"]
+
+    def spoil(tx: Any) -> None:
+        tx.keysets.reseal_access_key(spoilt, changed(tx.access_keys.find(spoilt).sealed))
+
+    house.house.store.write(spoil)
+    root = house.house.server.keyset
+    root.rotate()  # type: ignore[attr-defined]
+    keys.reseal()
+    with house.house.store.read() as tx:
+        assert [key for key, _ in tx.keysets.stale_access_keys("root", root.prefix, 9)] == [spoilt]
+        assert not resealing.finds_some(house.house.server.env(tx, "us-east-1"))
+
+
+@pytest.mark.parametrize("material", [b"", b"\xff", b"{}", b'{"encryptedKeyset": "AAAA"}'])
+def test_a_key_that_does_not_open_keeps_nothing_else_from_being_sealed_anew_or_erased(
+    keys: Keys, tmp_path: Path, material: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    spoilt, sound, due = sorted((keys.ask("CreateKey") for _ in range(3)), key=lambda key: key["KeyId"])
+    keys.make(1, KmsKeyId=sound["KeyId"])
+    keys.create("under", KmsKeyId=spoilt["KeyId"])
+    keys.ask("RotateKey", KeyId=sound["KeyId"])
+    keys.ask("ScheduleKeyDeletion", KeyId=due["KeyId"], PendingWindowInDays=7)
+    keys.house.house.server.keyset.rotate()  # type: ignore[attr-defined]
+    keys.house.house.store.write(lambda tx: tx.keysets.reseal(spoilt["KeyId"], material))
+    with premises(tmp_path, moment=keys.house.clock.now() + timedelta(days=7)) as house:
+        again = Keys(house, keys.canary)
+        again.reseal()
+        again.reseal()
+        assert again.refusal("DescribeKey", KeyId=due["KeyId"])[0] == "ResourceNotFoundException"
+        assert again.ask("DescribeKey", KeyId=sound["KeyId"])["ValuesToReseal"] == 0
+        with house.house.store.read() as tx:
+            root = house.house.server.keyset
+            sealed = tx.keysets.sealed(sound["KeyId"])
+            assert sealed is not None
+            assert root.sealed_last(sealed)
+            assert tx.keysets.seals("root", root.prefix).stale == 0
+            assert not resealing.finds_some(house.house.server.env(tx, "us-east-1"))
+    assert caplog.text.count(f"key {spoilt['ARN']} {LEFT}") == caplog.text.count(LEFT) == 1
+    assert "broken off" not in caplog.text
 
 
 class TestDeletion:

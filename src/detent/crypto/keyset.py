@@ -53,7 +53,10 @@ class Keyset:
 
     def sealed_last(self, sealed: bytes) -> bool:
         """Whether it was the primary key that sealed this keyset."""
-        encrypted = base64.b64decode(json.loads(sealed)["encryptedKeyset"])
+        try:
+            encrypted = base64.b64decode(json.loads(sealed)["encryptedKeyset"])
+        except (ValueError, LookupError, TypeError):  # it is no sealed keyset
+            return False
         return encrypted.startswith(self.prefix)
 
     def _sealed_keyset(self, id: str, handle: tink.KeysetHandle) -> bytes:  # noqa: A002 - the field's own name

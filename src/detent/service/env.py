@@ -24,6 +24,7 @@ class Server:
     jitter: timedelta  # how far scheduled rotations are spread after a window opens; zero: not at all
     limits: Limits = Limits()  # noqa: RUF009 - it cannot change
     keysets: dict[str, tuple[int, Keyset]] = field(default_factory=dict, repr=False)  # customers', by generation
+    left: dict[str, bytes] = field(default_factory=dict, repr=False)  # what did not open: under which primary key
 
     def env(self, tx: Tx, region: str, origin: "Origin | None" = None) -> "Env":
         """Surround one call in a region."""
