@@ -2,14 +2,11 @@
 
 import json
 import socket
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from detent.functions import contract
 from detent.functions.contract import StepFailed
-from detent.functions.engines import Engine, Login, Remaining, engine_named
 from detent.functions.engines.postgres import PostgresSession
 from detent.functions.errors import ChangeRefused
 from detent.functions.passwords import Password
@@ -53,22 +50,6 @@ def failure_of(step: str, arn: str, token: str, client: SecretsSimulator) -> str
     return str(caught.value)
 
 
-def test_three_rotations_with_every_step_twice_leave_only_the_newest_password(
-    postgres: PostgresTarget, client: SecretsSimulator, arn: str
-) -> None:
-    for _ in range(3):
-        former = client.value(arn)
-        token = rotate(arn, client, times=2)
-        assert client.secrets[arn].labels["AWSCURRENT"] == token
-        assert client.value(arn, "AWSPREVIOUS") == former
-        assert logs_in(postgres, client.value(arn))
-        assert not logs_in(postgres, former)
-    assert client.value(arn)["note"] == "kept"
-    for step in STEPS:
-        run(step, arn, token, client)
-    assert client.secrets[arn].labels["AWSCURRENT"] == token
-
-
 def test_current_stays_as_it_was_until_finish(postgres: PostgresTarget, client: SecretsSimulator, arn: str) -> None:
     before = client.value(arn)
     token = client.start_rotation(arn)
@@ -76,92 +57,6 @@ def test_current_stays_as_it_was_until_finish(postgres: PostgresTarget, client: 
         run(step, arn, token, client)
         assert client.value(arn) == before
     assert logs_in(postgres, client.value(arn, "AWSPENDING"))
-
-
-class Killed(BaseException):
-    """The process ended here: no error handler of the function sees it."""
-
-
-class Fuse:
-    """Ends the process before or after the n-th thing that the function does outside of itself."""
-
-    def __init__(self, length: int) -> None:
-        self.left = length
-        self.open = ExitStack()
-
-    def wrap(self, thing: Any, *names: str) -> Any:
-        for name in names:
-            setattr(thing, name, self._burning(getattr(thing, name)))
-        return thing
-
-    def _burning(self, work: Any) -> Any:
-        def burning(*args: Any, **members: Any) -> Any:
-            self.burn()
-            done = work(*args, **members)
-            self.burn()
-            return done
-
-        return burning
-
-    def burn(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
-
-
-class FusedEngine:
-    def __init__(self, engine: Engine, fuse: Fuse) -> None:
-        self._engine = engine
-        self._fuse = fuse
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
-
-    def connect(self, login: Login, remaining: Remaining) -> Any:
-        self._fuse.burn()
-        session: Any = self._engine.connect(login, remaining)
-        self._fuse.open.callback(session.close)  # as the system does for a process that ends
-        self._fuse.burn()
-        return self._fuse.wrap(session, "ping", "change_own_password", "close")
-
-
-CALLS = (
-    "describe_secret",
-    "get_secret_value",
-    "put_secret_value",
-    "update_secret_version_stage",
-    "get_random_password",
-)
-
-
-def test_a_process_killed_before_or_after_anything_it_does_is_healed_by_the_same_steps_again(
-    postgres: PostgresTarget, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    length = 0
-    burnt_out = False
-    while not burnt_out:
-        length += 1
-        user = new_user(postgres, FIRST)
-        client = SecretsSimulator()
-        arn = client.create(postgres.value(user, FIRST))
-        token = client.start_rotation(arn)
-        fuse = Fuse(length)
-        fuse.wrap(client, *CALLS)
-        monkeypatch.setattr(contract, "engine_named", lambda name, fuse=fuse: FusedEngine(engine_named(name), fuse))
-        done = []
-        try:
-            for step in STEPS:
-                run(step, arn, token, client)
-                done.append(step)
-            burnt_out = True
-        except Killed:
-            assert client.value(arn)["password"] == FIRST or client.secrets[arn].labels["AWSCURRENT"] == token
-        fuse.open.close()
-        for step in STEPS[len(done) :]:
-            run(step, arn, token, client)
-        assert client.secrets[arn].labels["AWSCURRENT"] == token
-        assert logs_in(postgres, client.value(arn))
-    assert length > 30
 
 
 def test_a_pending_label_lost_after_set_is_healed_through_the_unlabelled_version(

@@ -35,18 +35,18 @@ acts AS (
 ),
 both_roles AS (SELECT oid FROM login UNION SELECT oid FROM acts),
 acl AS (
-  SELECT 'table ' || c.oid::regclass AS object, c.relacl AS acl FROM pg_class c WHERE c.relacl IS NOT NULL
-  UNION ALL SELECT 'column ' || a.attrelid::regclass || '.' || quote_ident(a.attname), a.attacl
+  SELECT 'table ' || c.oid::regclass::text AS object, c.relacl AS acl FROM pg_class c WHERE c.relacl IS NOT NULL
+  UNION ALL SELECT 'column ' || a.attrelid::regclass::text || '.' || quote_ident(a.attname), a.attacl
     FROM pg_attribute a WHERE a.attacl IS NOT NULL
   UNION ALL SELECT 'schema ' || quote_ident(nspname), nspacl FROM pg_namespace WHERE nspacl IS NOT NULL
-  UNION ALL SELECT 'function ' || p.oid::regprocedure, p.proacl FROM pg_proc p WHERE p.proacl IS NOT NULL
-  UNION ALL SELECT 'type ' || t.oid::regtype, t.typacl FROM pg_type t WHERE t.typacl IS NOT NULL
+  UNION ALL SELECT 'function ' || p.oid::regprocedure::text, p.proacl FROM pg_proc p WHERE p.proacl IS NOT NULL
+  UNION ALL SELECT 'type ' || t.oid::regtype::text, t.typacl FROM pg_type t WHERE t.typacl IS NOT NULL
   UNION ALL SELECT 'database ' || quote_ident(datname), datacl FROM pg_database WHERE datacl IS NOT NULL
   UNION ALL SELECT 'tablespace ' || quote_ident(spcname), spcacl FROM pg_tablespace WHERE spcacl IS NOT NULL
   UNION ALL SELECT 'language ' || quote_ident(lanname), lanacl FROM pg_language WHERE lanacl IS NOT NULL
   UNION ALL SELECT 'server ' || quote_ident(srvname), srvacl FROM pg_foreign_server WHERE srvacl IS NOT NULL
   UNION ALL SELECT 'wrapper ' || quote_ident(fdwname), fdwacl FROM pg_foreign_data_wrapper WHERE fdwacl IS NOT NULL
-  UNION ALL SELECT 'defaults of ' || d.defaclrole::regrole || ' for ' || d.defaclobjtype || ' in '
+  UNION ALL SELECT 'defaults of ' || d.defaclrole::regrole::text || ' for ' || d.defaclobjtype::text || ' in '
       || coalesce(d.defaclnamespace::regnamespace::text, 'all schemas'), d.defaclacl FROM pg_default_acl d
 )
 SELECT 'attribute ' || name FROM acts, LATERAL (VALUES
@@ -57,7 +57,7 @@ UNION SELECT 'connection limit ' || rolconnlimit FROM login WHERE rolconnlimit <
 UNION SELECT 'setting ' || coalesce(d.datname || ': ', '') || c
   FROM login, pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c LEFT JOIN pg_database d ON d.oid = s.setdatabase
   WHERE s.setrole = login.oid AND NOT (s.setdatabase = 0 AND c LIKE 'role=%%')
-UNION SELECT 'member of ' || m.roleid::regrole FROM pg_auth_members m, acts
+UNION SELECT 'member of ' || m.roleid::regrole::text FROM pg_auth_members m, acts
   WHERE m.member IN (SELECT oid FROM both_roles) AND m.roleid <> acts.oid
 UNION SELECT x.privilege_type || CASE WHEN x.is_grantable THEN ' with grant option' ELSE '' END || ' on ' || object
   FROM acl, LATERAL aclexplode(acl) x WHERE x.grantee IN (SELECT oid FROM both_roles)
