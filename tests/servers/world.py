@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from detent.api.local import LocalClient, of_session
 from detent.functions.contract import RotationFunction
-from detent.functions.engines import Login, Remaining
+from detent.functions.engines import Facts, Login, Remaining
 from detent.functions.errors import EngineUnavailable, LoginRejected
 from detent.functions.passwords import Password
 from detent.functions.strategies import SingleUser
@@ -105,9 +105,10 @@ class SimulatedDatabase:
     away: bool = False
     death: Death = field(default_factory=Death)
     logins: list[tuple[str, bool]] = field(default_factory=list)
-    NAMES = ("simulated",)
-    DEFAULT_PORT = 1
-    EXAMPLE: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def FACTS(self) -> Facts:  # noqa: N802 - a module's constant
+        return Facts(("simulated",), 1, {}, SimulatedSession, {}, "There are none.")
 
     def faults(self, _value: Mapping[str, Any]) -> list[str]:
         return []
