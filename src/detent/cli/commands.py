@@ -17,6 +17,7 @@ from detent.cli import (
     admin_secret_commands,
     audit_commands,
     backup_commands,
+    functions_commands,
     keyset_commands,
     policy_commands,
     role_commands,
@@ -223,6 +224,7 @@ app.add_typer(role_commands.app, name="roles")
 app.add_typer(policy_commands.app, name="policies")
 app.add_typer(access_key_commands.app, name="access-keys")
 app.add_typer(admin_secret_commands.app, name="admin-secret")
+app.add_typer(functions_commands.app, name="functions")
 
 
 def main() -> None:
