@@ -18,7 +18,7 @@ from detent.functions.passwords import Password
 from detent.functions.values import login_of
 from functions.fuse import Fuse, Killed
 from servers.certificates import Certificates
-from servers.table import SERVERS, started
+from servers.table import SERVERS
 from servers.target import OLD, Target
 
 HOSTILE = [
@@ -40,8 +40,8 @@ DELIVERED = (LoginRejected, EngineUnavailable, ChangeRefused, ProbeFailed)
 
 
 @pytest.fixture(params=SERVERS)
-def target(request: pytest.FixtureRequest) -> Target:
-    return started(request, request.param)
+def target(request: pytest.FixtureRequest, server_of: Callable[[str], Target]) -> Target:
+    return server_of(request.param)
 
 
 @pytest.fixture
@@ -156,6 +156,8 @@ def test_a_host_of_several_addresses_is_tried_once_where_it_answers(
 def test_a_missing_driver_names_the_extra_to_install(
     target: Target, engine: Engine, value: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not target.drivers:
+        pytest.skip("it needs no driver")
     for module in target.drivers:
         monkeypatch.setitem(__import__("sys").modules, module, None)
     with pytest.raises(EngineUnavailable, match=rf"pip install 'detent\[{target.engine}\]'|pip install boto3"):
@@ -198,8 +200,11 @@ def test_open_connections_behave_as_the_facts_say(target: Target, engine: Engine
     ):
         assert isinstance(admin, Administration)
         admin.set_password(user, Password("new-password"))
-        assert "stay open" in engine.FACTS.open_connections
-        open_one.ping()
+        if "stay open" in engine.FACTS.open_connections:
+            open_one.ping()
+        else:
+            with pytest.raises(EngineUnavailable):
+                open_one.ping()
 
 
 def test_an_administrator_sets_a_password_and_sets_it_again(target: Target, engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """What every built-in function promises, on every server we can start, with a simulated secrets manager."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,11 +13,9 @@ from detent.functions.engines import engine_named
 from functions.fuse import CALLS, Fuse, FusedEngine, Killed
 from functions.simulator import SecretsSimulator
 from functions.stories import STEPS, event, rotate
-from servers.table import SERVERS, engine_of, started
+from servers.table import ROWS
 from servers.target import Target
 
-# every row with every function of its engine
-ROWS = [(row, name) for row in SERVERS for name in BUILTIN if BUILTIN[name].engine == engine_of(row)]
 OVERLAP = ("dual-password", "issued-keys", "alternating-users")
 
 
@@ -69,9 +68,9 @@ class Story:
 
 
 @pytest.fixture(params=ROWS, ids=[f"{row}:{name.removeprefix('detent-')}" for row, name in ROWS])
-def story(request: pytest.FixtureRequest) -> Story:
+def story(request: pytest.FixtureRequest, server_of: Callable[[str], Target]) -> Story:
     row, name = request.param
-    return Story(started(request, row), name)
+    return Story(server_of(row), name)
 
 
 def test_three_rotations_with_every_step_twice(story: Story) -> None:

@@ -10,7 +10,9 @@ import pytest
 from servers.canary import Canary
 from servers.certificates import Certificates, make_certificates
 from servers.detent import RunningDetent, running
-from servers.postgres import PostgresTarget, start_postgres
+from servers.postgres import PostgresTarget
+from servers.table import SERVERS
+from servers.target import Target
 
 _OURS = ("detent", "psycopg", "uvicorn")
 
@@ -21,9 +23,15 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(scope="session")
-def postgres_from(certificates: Certificates) -> Iterator[Callable[[str], PostgresTarget]]:
+def server_of(certificates: Certificates) -> Iterator[Callable[[str], Target]]:
+    """Give the running server of a row of the table."""
     with ExitStack() as running:
-        yield cache(lambda source: start_postgres(running, source, certificates))
+        yield cache(lambda row: SERVERS[row](running, certificates))
+
+
+@pytest.fixture(scope="session")
+def postgres_from(server_of: Callable[[str], Target]) -> Callable[[str], Target]:
+    return lambda source: server_of(f"postgres-{source}")
 
 
 @pytest.fixture(params=["system", "wheel"])

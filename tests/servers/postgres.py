@@ -119,10 +119,10 @@ class PostgresTarget(Target):
         return self.server.log_path.read_text(errors="replace")
 
 
-def start_postgres(stack: contextlib.ExitStack, source: str, certificates: Certificates) -> PostgresTarget:
+def start_postgres(running: contextlib.ExitStack, certificates: Certificates, *, source: str) -> PostgresTarget:
     tls = (certificates.server, certificates.server_key) if source == SYSTEM else None
     server = ThrowawayPostgres(postgres_binaries(source), tls=tls, log_statements=True)
-    return PostgresTarget(stack.enter_context(server), tls=tls is not None)
+    return PostgresTarget(running.enter_context(server), tls=tls is not None)
 
 
 def postgres_binaries(source: str) -> PostgresBinaries:

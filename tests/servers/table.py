@@ -1,22 +1,18 @@
 """The servers that the contract suites run on: a new engine is one row here."""
 
-import pytest
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 
+from detent.functions.builtin import BUILTIN
+from servers.certificates import Certificates
+from servers.postgres import start_postgres
 from servers.target import Target
 
-# name of the row: (fixture that starts servers, its argument)
-SERVERS = {
-    "postgres-system": ("postgres_from", "system"),
-    "postgres-wheel": ("postgres_from", "wheel"),
+# name of the row, which begins with the engine's -> what starts the server, to be ended by the stack
+SERVERS: dict[str, Callable[[ExitStack, Certificates], Target]] = {
+    "postgres-system": partial(start_postgres, source="system"),
+    "postgres-wheel": partial(start_postgres, source="wheel"),
 }
-
-
-def engine_of(row: str) -> str:
-    """The engine's name, which a row's begins with."""
-    return row.partition("-")[0]
-
-
-def started(request: pytest.FixtureRequest, row: str) -> Target:
-    fixture, argument = SERVERS[row]
-    target: Target = request.getfixturevalue(fixture)(argument)
-    return target
+# every row with every function of its engine
+ROWS = [(row, name) for row in SERVERS for name in BUILTIN if BUILTIN[name].engine == row.partition("-")[0]]
