@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import batches, lists, memory, policies, processes, reads, rotations, writes
+from bench import batches, functions, lists, memory, policies, processes, reads, rotations, writes
 
 PARTS = {
     "reads": reads.main,
@@ -10,6 +10,7 @@ PARTS = {
     "batches": batches.main,
     "writes": writes.main,
     "rotations": rotations.main,
+    "functions": functions.main,
     "lists": lists.main,
     "memory": memory.main,
 }

@@ -1,0 +1,85 @@
+"""What each rotation cannot do without, by the bare driver: the same logins, one statement for each thing done."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from detent.functions.engines.postgres.clones import privileges_of
+
+Value = Mapping[str, Any]
+Work = Callable[[Value, Any], dict[str, Any]]  # takes the value of now and the admin's, gives the new one
+
+
+def new_password() -> str:
+    """Make one of a rotation's length."""
+    return secrets.token_urlsafe(24)
+
+
+def other(user: str) -> str:
+    """Name the pair's other user."""
+    return user.removesuffix("_clone") if user.endswith("_clone") else f"{user}_clone"
+
+
+# PostgreSQL
+
+
+def postgres(value: Value) -> "psycopg.Connection[Any]":
+    """Log in."""
+    return psycopg.connect(
+        host=value["host"],
+        port=value["port"],
+        user=value["username"],
+        password=value["password"],
+        dbname="postgres",
+        sslmode=value.get("sslmode", "prefer"),
+        autocommit=True,
+    )
+
+
+def alter_role(connection: "psycopg.Connection[Any]", statement: str, user: str, password: str) -> None:
+    """Run a statement on a role and its password, which the client hashes, as it must."""
+    verifier = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
+    connection.execute(sql.SQL(statement).format(sql.Identifier(user), sql.Literal(verifier)))
+
+
+def postgres_single(value: Value, _admin: Value | None) -> dict[str, Any]:
+    """Log in, change, log in, one statement."""
+    new = {**value, "password": new_password()}
+    with postgres(value) as connection:
+        alter_role(connection, "ALTER ROLE {} PASSWORD {}", value["username"], new["password"])
+    with postgres(new) as connection:
+        connection.execute("SELECT 1")
+    return new
+
+
+def postgres_alternating(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in as current; as admin, look and change; log in as the other; ask both for what they may do."""
+    new = {**value, "username": other(value["username"]), "password": new_password()}
+    postgres(value).close()
+    with postgres(admin) as connection, connection.transaction():
+        found = connection.execute("SELECT oid FROM pg_roles WHERE rolname = %s", [new["username"]]).fetchone()
+        alter_role(
+            connection,
+            f"{'ALTER' if found else 'CREATE'} ROLE {{}} LOGIN PASSWORD {{}}",
+            new["username"],
+            new["password"],
+        )
+        if not found:
+            pair = sql.Identifier(value["username"]), sql.Identifier(new["username"])
+            connection.execute(sql.SQL("GRANT {} TO {}").format(*pair))
+            connection.execute(sql.SQL("ALTER ROLE {1} SET role = {0}").format(*pair))
+    with postgres(new) as connection:
+        connection.execute("SELECT 1")
+        privileges_of(connection, new["username"])
+    with postgres(value) as connection:
+        privileges_of(connection, value["username"])
+    return new
+
+
+FLOORS: dict[tuple[str, str], Work] = {
+    ("postgres", "single-user"): postgres_single,
+    ("postgres", "alternating-users"): postgres_alternating,
+}
