@@ -56,6 +56,11 @@ def function_parts(arn: str) -> Arn | None:
     return None if parts is None else Arn(*parts.groups())
 
 
+def function_arn(account: str, region: str, name: str) -> str:
+    """Give a Lambda function's ARN, unqualified."""
+    return f"arn:{partition(region)}:lambda:{region}:{account}:function:{name}"
+
+
 def in_region(arn: str, region: str) -> str:
     """Give the ARN that a secret has as a replica in another region: nothing but the region differs (C.2)."""
     parts = secret_parts(arn)

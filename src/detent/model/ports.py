@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from detent.model.function import UserFunction
 from detent.model.policy import Principal
 from detent.model.secret import Secret, VersionId
 from detent.model.value import SecretValue
@@ -83,6 +84,49 @@ class FunctionCaller(Protocol):
 
     def call(self, step: StepCall) -> None:
         """Run one step to its end. Raises FunctionFailed with a one-line reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One call of a user's own function."""
+
+    function: UserFunction
+    environment: Mapping[str, str] = field(repr=False)  # the function's own variables
+    payload: bytes = field(repr=False)  # the event, JSON
+    request_id: str
+    deadline: datetime  # of the caller; the function's own timeout may be sooner
+    credentials: SessionCredentials | None = None  # a rotation step's; None: the function gets none of this server's
+
+
+@dataclass(frozen=True, slots=True)
+class Invoked:
+    """What a function answered: its payload, and how it failed in Lambda's words (`Unhandled`); None: it did not.
+
+    `log` is what it wrote during this call, with Lambda's lines around it, at most so much as is kept.
+    """
+
+    payload: bytes = field(repr=False)
+    error: str | None
+    log: str = field(repr=False)
+
+
+class FunctionRunner(Protocol):
+    """Runs users' own functions, in this machine's processes or elsewhere. Every method may be called at once."""
+
+    def refusal(self, function: UserFunction) -> str | None:
+        """Say in one line why this function cannot be run here, with the cure; None: it can."""
+
+    def invoke(self, invocation: Invocation) -> Invoked:
+        """Run it to its end or its deadline. What goes wrong inside the function is in the answer.
+
+        Raises FunctionFailed where it could not be run at all.
+        """
+
+    def forget(self, function: UserFunction) -> None:
+        """End what is kept warm of this function: it was changed or deleted."""
+
+    def close(self) -> None:
+        """End everything that was started."""
 
 
 class AuditedCall(NamedTuple):
