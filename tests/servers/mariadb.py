@@ -1,108 +1,21 @@
-"""MariaDB as the system has it, writing down everything that it can: general, slow, binary and audit log."""
+"""MariaDB as the system has it: what tests of engines and strategies do on it."""
 
 import contextlib
 import fcntl
-import os
-import shutil
-import signal
-import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import pymysql
 from pymysql.connections import Connection
 
-from detent.cli.ending import end
 from detent.functions.errors import LoginRejected
 from servers.certificates import Certificates
+from servers.mariadb_server import PROGRAM, MariadbServer
 from servers.missing import apt_install, report_missing
 from servers.target import Target
-
-_PROGRAM, _INSTALL = "/usr/sbin/mariadbd", "/usr/bin/mariadb-install-db"
-_QUIET = "SET SESSION sql_log_off = 1, sql_log_bin = 0, slow_query_log = 0"  # what a test sets up is no leak
-_SETTINGS = {
-    "bind-address": "127.0.0.1",
-    "skip-name-resolve": "1",
-    "innodb-buffer-pool-size": "16M",
-    "innodb-log-file-size": "4M",
-    "innodb-flush-log-at-trx-commit": "0",
-    "server-id": "1",
-    "log-bin": "binlog",
-    "general-log": "1",
-    "general-log-file": "general.log",
-    "slow-query-log": "1",
-    "long-query-time": "0",
-    "slow-query-log-file": "slow.log",
-    "log-error": "error.log",
-    "plugin-load-add": "server_audit",
-    "server-audit-logging": "ON",
-    "server-audit-file-path": "audit.log",
-    "server-audit-excl-users": "root",
-}
-
-
-class MariadbServer:
-    """A context manager: the server runs inside, in a temp folder, on a free loopback port."""
-
-    host = "127.0.0.1"
-
-    def __init__(self, **settings: str) -> None:
-        self._settings = {**_SETTINGS, **{name.replace("_", "-"): value for name, value in settings.items()}}
-
-    def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix="detent-mariadb-"))
-        self.data = self.folder / "data"
-        account = ["--user=root"] if os.geteuid() == 0 else []
-        made = [_INSTALL, "--no-defaults", f"--datadir={self.data}", "--auth-root-authentication-method=normal"]
-        subprocess.run([*made, "--skip-test-db", *account], capture_output=True, check=True)
-        with socket.socket() as free:
-            free.bind((self.host, 0))
-            self.port = free.getsockname()[1]
-        places = [f"--datadir={self.data}", f"--socket={self.folder / 's'}", f"--port={self.port}"]
-        options = [f"--{name}={value}" for name, value in self._settings.items()]
-        self.process = subprocess.Popen(
-            [_PROGRAM, "--no-defaults", *account, *places, *options],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        self._await_ready()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        end(self.process, signal.SIGTERM, seconds=20)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def root(self) -> "Connection[Any]":
-        connection = Connection(user="root", ssl_disabled=True, autocommit=True, defer_connect=True)
-        door = socket.socket(socket.AF_UNIX)
-        try:
-            door.connect(str(self.folder / "s"))
-            connection.connect(door)
-        except BaseException:
-            door.close()
-            raise
-        self.run(connection, _QUIET)
-        return connection
-
-    def run(self, connection: "Connection[Any]", statement: str) -> tuple[tuple[Any, ...], ...]:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return tuple(cursor.fetchall())
-
-    def _await_ready(self) -> None:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                return self.root().close()
-            except OSError:
-                error = self.data / "error.log"
-                alive = self.process.poll() is None and time.monotonic() < deadline
-                assert alive, error.read_text()[-2000:] if error.exists() else "it said nothing"
-                time.sleep(0.05)
 
 
 class MariadbTarget(Target):
@@ -213,7 +126,7 @@ def _require() -> None:
     # One worker installs, the others wait for it.
     with Path(tempfile.gettempdir(), "detent-tests-apt.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not Path(_PROGRAM).exists():
+        if not Path(PROGRAM).exists():
             apt_install("mariadb-server")
-    if not Path(_PROGRAM).exists():
+    if not Path(PROGRAM).exists():
         report_missing("MariaDB", "apt-get install mariadb-server")

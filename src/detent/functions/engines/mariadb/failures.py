@@ -57,6 +57,7 @@ _NO_TLS: Final = 2026
 _LOST: Final = frozenset({0, 1053, 1317, 1927, 2006, 2013, 2014})
 _OUT_OF_TIME: Final = frozenset({1205, 1969})
 _MAY_NOT: Final = frozenset({1044, 1045, 1131, 1142, 1143, 1227, 1370, 1698})
+_NO_USER: Final = 1133
 _ADMIN_CURE: Final = (
     "it needs GRANT CREATE USER ON *.* and GRANT SELECT ON mysql.*; to pass a grant on it needs that WITH GRANT "
     "OPTION, a role WITH ADMIN OPTION, and for a default role GRANT UPDATE ON mysql.*"
@@ -113,6 +114,8 @@ def _refused(number: int, text: str, user: str, by: str) -> str:
     if number in _MAY_NOT:
         whose = "its own password" if by == user else f"the user {user!r}: {_ADMIN_CURE}"
         return f"{by!r} may not change {whose} (the server said: {text})"
+    if number == _NO_USER:
+        return f"there is no user {user!r} on the server"
     known = (reason for option, reason in _OPTIONS.items() if option in text)
     return next(known, f"the server refused the change: {text} (error {number})")
 

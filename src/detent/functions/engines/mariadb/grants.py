@@ -50,8 +50,9 @@ def converge(run: Callable[[str], Iterable[tuple[Any, ...]]], source: str, targe
 
     wanted = shown(source)
     _give(run, wanted - shown(target), target)
-    for grant in sorted(shown(target) - wanted, reverse=True):
-        run(grant.take(target))
+    surplus = sorted(shown(target) - wanted, reverse=True)
+    for statement in dict.fromkeys(grant.take(target) for grant in surplus):  # PROXY goes with its grant option
+        run(statement)
     _give(run, wanted - shown(target), target)  # to take ALL PRIVILEGES takes those to be kept too
 
 

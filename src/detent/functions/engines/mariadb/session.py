@@ -151,7 +151,7 @@ class MariadbSession:
         return hosts
 
     def _hosts(self, user: str) -> list[str]:
-        return users.hosts_of(self._run, user, self._connection.escape(user))
+        return users.hosts_of(self._run, self._connection.escape(user))
 
     def _hosts_if_seen(self, user: str) -> list[str]:
         import pymysql  # noqa: PLC0415 - an optional driver
