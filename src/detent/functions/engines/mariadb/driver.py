@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from detent.functions.engines import Login
-from detent.functions.engines.mariadb.failures import UNPROVEN, WRONG_SERVER, unreachable
+from detent.functions.engines.mariadb.failures import NO_TLS, UNPROVEN, WRONG_SERVER, unreachable
 from detent.functions.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -104,11 +104,15 @@ class _Refused:
 @cache
 def _proving_connection() -> "type[Connection[Any]]":
     from pymysql.connections import Connection  # noqa: PLC0415 - an optional driver
+    from pymysql.constants import CLIENT  # noqa: PLC0415
+    from pymysql.err import OperationalError  # noqa: PLC0415
 
     class ProvingConnection(Connection):  # type: ignore[type-arg,misc,unused-ignore]
         def _get_server_information(self) -> None:
-            # A greeting may name a plug-in for which the driver would send the password before it asks _Refusals.
             super()._get_server_information()
+            if self.ssl and not self.server_capabilities & CLIENT.SSL:  # PyMySQL 1.1 would go on in plaintext
+                raise OperationalError(NO_TLS, "the server offers no TLS")
+            # A greeting may name a plug-in for which the driver would send the password before it asks _Refusals.
             self._auth_plugin_name = "mysql_native_password"
 
     return ProvingConnection

@@ -28,6 +28,7 @@ UNPROVEN: Final = (
     "take back PROXY, or end --skip-grant-tables"
 )
 _BLOCKED: Final = "the server blocks this client's address after too many errors: FLUSH HOSTS there"
+NO_TLS: Final = 2026  # the driver's
 _UNUSABLE: Final = {
     1040: _CROWDED,
     1203: "too many connections for this user",
@@ -39,7 +40,7 @@ _UNUSABLE: Final = {
     1193: WRONG_SERVER,
     1053: "the server is shutting down",
     1927: "the server closed the connection",
-    2026: 'the server offers no TLS: turn it on there, or allow plaintext with "ssl": false in the secret',
+    NO_TLS: 'the server offers no TLS: turn it on there, or allow plaintext with "ssl": false in the secret',
     4150: "the user is blocked after too many wrong passwords: FLUSH PRIVILEGES there",
 }
 _OTHER_NAME: Final = (
@@ -52,7 +53,6 @@ _NOT_ACCEPTED: Final = (
 )
 _TLS_FAILED: Final = 'TLS failed: check the server\'s TLS settings, or allow plaintext with "ssl": false'
 _NAME_MISMATCH: Final = frozenset({62, 64})  # OpenSSL: X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH
-_NO_TLS: Final = 2026
 
 _LOST: Final = frozenset({0, 1053, 1317, 1927, 2006, 2013, 2014})
 _OUT_OF_TIME: Final = frozenset({1205, 1969})
@@ -80,7 +80,7 @@ def number_of(error: Exception) -> int | None:
 
 def offers_no_tls(outcome: object) -> bool:
     """Say whether a connection ended before the login, because the server speaks no TLS."""
-    return isinstance(outcome, Exception) and number_of(outcome) == _NO_TLS
+    return isinstance(outcome, Exception) and number_of(outcome) == NO_TLS
 
 
 def unreachable(error: Exception, mode: str) -> LoginRejected | EngineUnavailable:
