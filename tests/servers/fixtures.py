@@ -15,7 +15,7 @@ from servers.postgres import PostgresTarget
 from servers.table import SERVERS
 from servers.target import Target
 
-_OURS = ("detent", "psycopg", "pymysql", "uvicorn")
+_OURS = ("detent", "psycopg", "pymysql", "redis", "uvicorn")
 
 
 @pytest.fixture(scope="session")

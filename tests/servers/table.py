@@ -8,6 +8,7 @@ from detent.functions.builtin import BUILTIN
 from servers.certificates import Certificates
 from servers.mariadb import start_mariadb
 from servers.postgres import start_postgres
+from servers.redis import start_redis
 from servers.target import Target
 
 # name of the row, which begins with the engine's -> what starts the server, to be ended by the stack
@@ -15,6 +16,8 @@ SERVERS: dict[str, Callable[[ExitStack, Certificates], Target]] = {
     "postgres-system": partial(start_postgres, source="system"),
     "postgres-wheel": partial(start_postgres, source="wheel"),
     "mariadb-tls": partial(start_mariadb, kind="tls"),
+    "redis-alone": partial(start_redis, kind="alone"),
+    "redis-replicated": partial(start_redis, kind="replicated"),
 }
 # every row with every function of its engine
 ROWS = [(row, name) for row in SERVERS for name in BUILTIN if BUILTIN[name].engine == row.partition("-")[0]]
