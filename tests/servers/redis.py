@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,7 +18,7 @@ from servers.certificates import Certificates
 from servers.missing import apt_install, report_missing
 from servers.target import Target
 
-_PASSWORD = "throwaway-default-password"
+PASSWORD = "throwaway-default-password"
 _REPLICATOR = ("replicator", "throwaway-replicator-password")
 _APPLICATION = ("on", "~app:*", "+@read", "+@write", "+ping", "+select")  # a user as applications have them
 _SETTINGS = {
@@ -43,18 +44,23 @@ class ThrowawayRedis:
         self._folder = Path(tempfile.mkdtemp(prefix="detent-redis-"))
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
+        self.password = PASSWORD
         self.aclfile = self._folder / "users.acl"
         self.conf = self._folder / "redis.conf"
         self.log = self._folder / "log"
         self._settings = {**_SETTINGS, **{name.replace("_", "-"): text for name, text in settings.items()}}
         if aclfile:
-            self.aclfile.write_text(f"user default on >{_PASSWORD} ~* &* +@all\n")
+            self.aclfile.write_text(f"user default on >{PASSWORD} ~* &* +@all\n")
             self._settings["aclfile"] = str(self.aclfile)
         if conf:
             self.conf.write_text("".join(f'{name} "{text}"\n' for name, text in self._settings.items()))
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -89,9 +95,12 @@ class ThrowawayRedis:
             return False
         return True
 
+    def client(self) -> contextlib.closing[redis.Redis]:
+        """Connect as the default user."""
+        return contextlib.closing(redis.Redis(port=self.port, password=self.password, protocol=2))
+
     def run(self, *words: str) -> Any:
-        """Run a command as the default user."""
-        with contextlib.closing(redis.Redis(port=self.port, password=_PASSWORD, protocol=2)) as client:
+        with self.client() as client:
             return client.execute_command(*words)
 
     def logs_in(self, user: str, password: str) -> bool:
@@ -196,11 +205,15 @@ def add_replica(stack: contextlib.ExitStack, primary: ThrowawayRedis) -> Throwaw
     primary.run("ACL", "SETUSER", _REPLICATOR[0], "on", f">{_REPLICATOR[1]}", "+psync", "+replconf", "+ping")
     primary.run("ACL", "SAVE")
     replica = stack.enter_context(ThrowawayRedis(replicaof=f"127.0.0.1 {primary.port}"))
-    deadline = time.monotonic() + 20
-    while replica.run("ROLE")[3] != b"connected":
+    until(lambda: replica.run("ROLE")[3] == b"connected" and bool(primary.run("ROLE")[2]))
+    return replica
+
+
+def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    return replica
 
 
 def free_port() -> int:
@@ -222,6 +235,6 @@ def _monitor(stack: contextlib.ExitStack, server: ThrowawayRedis) -> Path:
     path = server.log.with_name("monitor")
     command = ["redis-cli", "-p", str(server.port), "MONITOR"]
     with path.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, env={**os.environ, "REDISCLI_AUTH": _PASSWORD})
+        process = subprocess.Popen(command, stdout=file, env={**os.environ, "REDISCLI_AUTH": PASSWORD})
     stack.callback(lambda: end(process, seconds=10))
     return path
