@@ -2,7 +2,9 @@
 
 * A user has a set of passwords; the server gets their hashes only. The commands are no part of MONITOR or SLOWLOG.
 * ACL users are not replicated: the secret's key ``nodes`` names every further server, and each change is made on all.
-* A change outlives a restart: it is saved to the aclfile, else to the configuration file.
+* A change outlives a restart: it is saved to the aclfile, else to the configuration file. What stands there and was
+  not loaded is overwritten, as by every ACL SAVE or CONFIG REWRITE.
+* Who may not read its own user is tried with a password that nobody knows, too: in ACL LOG that is one refusal a login.
 * ``+acl|setuser`` is full power, as whoever has it can give itself every right: better the admin secret's user has it
   than the application. The admin secret names its servers itself, by its own ``nodes``.
 * Not for the user that replicas log in as (masteruser, masterauth): their configuration is not changed.
