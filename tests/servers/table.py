@@ -6,6 +6,7 @@ from functools import partial
 
 from detent.functions.builtin import BUILTIN
 from servers.certificates import Certificates
+from servers.iam import IamTarget, start_moto
 from servers.mariadb import start_mariadb
 from servers.postgres import start_postgres
 from servers.redis import start_redis
@@ -18,6 +19,7 @@ SERVERS: dict[str, Callable[[ExitStack, Certificates], Target]] = {
     "mariadb-tls": partial(start_mariadb, kind="tls"),
     "redis-alone": partial(start_redis, kind="alone"),
     "redis-replicated": partial(start_redis, kind="replicated"),
+    "iam": lambda running, _: IamTarget(*start_moto(running)),
 }
 # every row with every function of its engine
 ROWS = [(row, name) for row in SERVERS for name in BUILTIN if BUILTIN[name].engine == row.partition("-")[0]]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from detent.functions.abilities import Issued, KeyIssuer, Session
+from detent.functions.abilities import Issued, Key, KeyIssuer, Session
 from detent.functions.errors import StepFailed
 from detent.functions.staged import Candidate
 from detent.functions.strategies.turn import Turn, refusal_of
@@ -58,9 +58,15 @@ class IssuedKeys:
 
 def _renewed(turn: Turn, session: KeyIssuer, kept: set[str]) -> Issued:
     user = turn.secret.current().login.username
-    key_id = turn.engine.FACTS.key_id or ""
-    ours = {str(one.value.get(key_id)) for one in turn.secret.known_logins() if isinstance(one, Candidate)}
     for key in session.keys(user):
-        if key.id not in kept and (key.mark is not None or key.id in ours):
+        if key.id not in kept and _is_ours(turn, key):
             session.revoke_key(user, key.id)
     return session.issue_key(user, turn.secret.token)
+
+
+def _is_ours(turn: Turn, key: Key) -> bool:
+    """Say whether a rotation made it or a version of this secret names it; those are read only where need be."""
+    key_id = turn.engine.FACTS.key_id or ""
+    return key.mark is not None or any(
+        isinstance(one, Candidate) and one.value[key_id] == key.id for one in turn.secret.known_logins()
+    )
