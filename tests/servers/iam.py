@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.httpsession import URLLib3Session
 
 from servers.certificates import Certificates
 from servers.detent import free_port
@@ -38,6 +39,7 @@ class IamTarget(Target):
     engine = "iam"
     says: ClassVar = {"wrong password": "wrong secret access key", "unknown user": "no such access key"}
     writes_log: ClassVar = "POST / HTTP"
+    sends: ClassVar = [(URLLib3Session, "send")]
     drivers: ClassVar = ("botocore.exceptions",)
 
     def __init__(self, port: int, log: Path) -> None:

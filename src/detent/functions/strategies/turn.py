@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from detent.functions.abilities import Probes, ReadsPolicy, Session
 from detent.functions.engines import Engine, Login, Remaining
-from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, ProbeFailed, StepFailed
+from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, NoRoom, ProbeFailed, StepFailed
 from detent.functions.passwords import Password, PasswordPolicy
 from detent.functions.staged import Candidate, Skipped, StagedSecret
 from detent.functions.values import Probe
@@ -177,6 +177,8 @@ def refusal_of(session: Session, ability: type[Any], change: Change, without: st
         return without
     try:
         change(session)
+    except NoRoom as error:
+        raise StepFailed(str(error)) from error
     except ChangeRefused as error:
         return str(error)
     return ""

@@ -35,7 +35,7 @@ class Access:
         reply: Mapping[str, Any] | Exception
         try:
             reply = getattr(self._client_within(limit), operation)(**members)
-        except (BotoCoreError, ClientError, ResponseParserError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError, KeyError) as error:  # KeyError: XML of something else
             reply = error
         return reply
 

@@ -4,7 +4,7 @@ import re
 from typing import Any, Final
 
 from detent.functions.engines import Login
-from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected
+from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, NoRoom
 
 _REJECTED: Final = {
     "InvalidClientTokenId": "login refused: there is no such access key, or it is inactive",
@@ -32,17 +32,15 @@ _TRANSPORT: Final = {
         "TLS failed: the server's certificate must be for this host, by a CA that this machine or AWS_CA_BUNDLE names"
     ),
     "ConnectionClosedError": "the connection was lost",
-    "ResponseParserError": "what answers there is not IAM: check host and port",
+    **dict.fromkeys(
+        ("ResponseParserError", "KeyError", "ClientError"), "what answers there is not IAM: check host and port"
+    ),
 }
 _LEAST: Final = "iam:{ListAccessKeys,CreateAccessKey,DeleteAccessKey,ListUserTags,TagUser,UntagUser}"
 
 
 class Missing(ChangeRefused):
     """What should be changed is not there."""
-
-
-class Full(ChangeRefused):
-    """There are as many of that kind as there may be."""
 
 
 def rejection(error: Exception, login: Login, mode: str) -> LoginRejected | EngineUnavailable:
@@ -73,7 +71,7 @@ def refusal(error: Exception, login: Login, user: str) -> ChangeRefused | Engine
             f"{login.username!r} may not do this ({said}): it needs {_LEAST} on arn:aws:iam::*:user/{user}"
         )
     if code == "LimitExceeded":
-        return Full(f"IAM allows {user!r} no more: {said}")
+        return NoRoom(f"IAM allows {user!r} no more: {said}")
     return ChangeRefused(f"the server refused the change: {code}: {said}")
 
 
@@ -84,7 +82,7 @@ def _told(error: Exception) -> tuple[str, str]:
 
 
 def _unusable(error: Exception, code: str, said: str) -> str:
-    if not code:
+    if not code:  # a ClientError has one, unless something else answers
         return _TRANSPORT.get(type(error).__name__, f"not usable; the driver said: {error}")
     if code in _TRANSIENT or code.isdigit():  # a bare status: a reply without IAM's XML
         return f"the server does not serve this now ({code}: {said}): it is done again later"

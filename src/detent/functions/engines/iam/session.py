@@ -9,8 +9,8 @@ from detent.functions.abilities import Issued, Key
 from detent.functions.engines import Remaining, time_limit
 from detent.functions.engines.iam import marks
 from detent.functions.engines.iam.access import Access
-from detent.functions.engines.iam.failures import Full, Missing, refusal, rejection
-from detent.functions.errors import ChangeRefused, LoginRejected
+from detent.functions.engines.iam.failures import Missing, refusal, rejection
+from detent.functions.errors import ChangeRefused, LoginRejected, NoRoom
 from detent.functions.passwords import Password
 
 _MOST: Final = 2  # AWS: the access keys that a user may have
@@ -73,7 +73,7 @@ class IamSession:
     def _refuse_third(self, user: str, known: Sequence[str]) -> None:
         if len(known) >= _MOST:
             others = [key for key in known if key != self._access.key_id]
-            raise ChangeRefused(
+            raise NoRoom(
                 f"IAM allows {user!r} no third access key, and nothing here says that {' or '.join(others)} may go: "
                 "delete it in IAM if nothing uses it, then rotate again"
             )
@@ -81,7 +81,7 @@ class IamSession:
     def _made(self, user: str) -> Mapping[str, Any]:
         try:
             made: Mapping[str, Any] = self._asked("create_access_key", user)["AccessKey"]
-        except Full:  # there is a key that IAM does not list yet: by what is written down it is known again
+        except NoRoom:  # there is a key that IAM does not list yet: by what is written down it is known again
             raise
         except ChangeRefused:
             self._asked("untag_user", user, TagKeys=[marks.ISSUING])
@@ -104,7 +104,7 @@ class IamSession:
         more: dict[str, str] = {}
         while True:
             page = self._asked(operation, user, **more)
-            found += page[member]
+            found += page.get(member, [])
             if not page.get("IsTruncated"):
                 return found
             more = {"Marker": page["Marker"]}
