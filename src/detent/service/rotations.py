@@ -108,12 +108,8 @@ def _settings(
         _check_function(env, caller, arn)
     elif external is None:
         raise BadState("No Lambda rotation function ARN is associated with this secret.")
-    kept = rules or (stored and stored.rules) or None
-    last = stored.rotated if stored is not None else None
-    window = kept.window_after(last or env.now) if kept is not None else None
-    if kept is not None and window is not None and window.closes <= env.now:
-        window = kept.window_after(env.now)
-    return RotationSettings(arn or None, kept, True, _admin_link(env, caller, secret), last, window, external)
+    turned_on = (stored or RotationSettings(None)).turned_on(rules, env.now)
+    return replace(turned_on, function=arn or None, admin=_admin_link(env, caller, secret), external=external)
 
 
 def _check_function(env: Env, caller: Principal, arn: str) -> None:
