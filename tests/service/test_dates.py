@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from detent.model.rotation import Rotation, State
+from detent.model.schedule import Window
+from detent.model.secret import VersionId
 from servers.canary import Canary
 from wire.premises import Premises, premises
 
@@ -156,6 +159,31 @@ def test_windows_in_hours_stay_as_many_hours_apart_over_midnight(house: Premises
         assert described(house)["LastRotatedDate"] == house.clock.moment.timestamp()
         shown.append(datetime.fromtimestamp(described(house)["NextRotationDate"], UTC).hour)
     assert shown == [20, 6, 16, 2]
+
+
+def test_a_rotation_that_somebody_asks_for_has_a_window_of_its_own(
+    tmp_path: Path, canary: Canary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rotates, "run", _fails)
+    canary.folders.append(tmp_path)
+    asked = {"SecretId": "s", "RotationLambdaARN": FUNCTION}
+    with premises(tmp_path / "data", {"rotates": Rotates()}, manual_window_seconds=5.0) as house:
+        house.client.call("CreateSecret", {"Name": "s", "SecretString": canary.value(), "ClientRequestToken": "a" * 32})
+        for token in ("b", "c"):  # begun, then tried again because it was not complete
+            house.client.call("RotateSecret", {**asked, "ClientRequestToken": token * 32})
+            window = Window(house.clock.moment, house.clock.moment + timedelta(seconds=5))
+            assert (begun(house).window, begun(house).state) == (window, State.IN_PROGRESS)
+            house.drive()
+            assert begun(house).state is State.FAILED  # its first pause would end after the window
+            house.clock.advance(hours=1)
+
+
+def begun(house: Premises) -> Rotation:
+    with house.house.store.read() as tx:
+        secret = tx.secrets.named("000000000000", "us-east-1", "s")
+        rotation = None if secret is None else tx.rotations.of_token(secret.key, VersionId("b" * 32))
+    assert rotation is not None
+    return rotation
 
 
 def test_a_schedule_makes_a_rotation_of_its_own_when_its_window_opens(house: Premises) -> None:

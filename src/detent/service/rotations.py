@@ -176,7 +176,7 @@ def _reattempt(env: Env, secret: Secret, pending: VersionId) -> None:
     waits = found.state is State.FAILED or (found.due is not None and found.due > env.now)
     if found.purpose is Purpose.ROTATE and waits:
         env.tx.rotations.replan(secret.key, None)
-        env.tx.rotations.overrule(found.resumed(env.now))
+        env.tx.rotations.overrule(found.resumed(env.now, env.server.manual_window))
 
 
 def _start(env: Env, secret: Secret, token: VersionId) -> WrittenVersion:
@@ -186,7 +186,7 @@ def _start(env: Env, secret: Secret, token: VersionId) -> WrittenVersion:
     started = stop_obstructed(env, env.tx.secrets.save(_pending(env, secret, token)))
     prune(env, started, grew=True)  # its refusal is a Choice: AWS declares no quota error for RotateSecret (B.18)
     env.tx.rotations.replan(secret.key, None)
-    env.tx.rotations.add(asked_for(secret.key, token, env.now))
+    env.tx.rotations.add(asked_for(secret.key, token, env.now, length=env.server.manual_window))
     env.server.audit.event("RotationStarted", started, token, env.now)
     return WrittenVersion(started, token)
 
