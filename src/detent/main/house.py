@@ -88,6 +88,7 @@ class House:
             settings.all_regions,
             timedelta(seconds=settings.jitter_seconds),
             settings.limits,
+            timedelta(seconds=settings.manual_window_seconds),
         )
 
         self._writing = replace(self.server, audit=self._written)  # for what runs in a write transaction

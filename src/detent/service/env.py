@@ -7,6 +7,7 @@ from typing import NamedTuple
 from detent.crypto.keyset import Keyset
 from detent.model.limits import Limits
 from detent.model.ports import Audit, Clock, FunctionCaller
+from detent.model.rotation import MANUAL_WINDOW
 from detent.store.protocol import Tx
 
 
@@ -23,6 +24,7 @@ class Server:
     regions: frozenset[str]  # namespaces: a secret lives in one, its replicas in others
     jitter: timedelta  # how far scheduled rotations are spread after a window opens; zero: not at all
     limits: Limits = Limits()  # noqa: RUF009 - it cannot change
+    manual_window: timedelta = MANUAL_WINDOW  # of a rotation that somebody asks for
     keysets: dict[str, tuple[int, Keyset]] = field(default_factory=dict, repr=False)  # customers', by generation
     left: dict[str, bytes] = field(default_factory=dict, repr=False)  # what did not open: under which primary key
 
