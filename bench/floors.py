@@ -200,7 +200,7 @@ def iam(value: Value) -> tuple[Any, list[dict[str, Any]]]:
 
 
 def iam_issue(value: Value, admin: Value) -> dict[str, Any]:
-    """Log in; as admin, look, make room, note the intent, have a key issued, mark it; log in as the new one, and look."""
+    """Log in; as admin, look, make room, note the intent, have a key issued, mark it; log in as the new one."""
     (_, keys), (client, _), user = iam(value), iam(admin), {"UserName": value["username"]}
     client.list_user_tags(**user)
     for key in keys:
