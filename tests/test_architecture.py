@@ -78,6 +78,7 @@ REVEAL_PLACES = {
     "main.folder": "gives the root access key out, into its credentials file",
     "service.access": "an access key's secret becomes signing keys; a session token is hashed",
     "service.admin_secrets": "writes which admin secret a value names into it",
+    "service.function_sealing": "opens functions' variables, logs and events",
     "service.paging": "page tokens are sealed, but no secret values",
     "service.rotations": "reads which admin secret the current value names",
     "service.scrubbing": "takes values out of texts",

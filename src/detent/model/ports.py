@@ -80,7 +80,7 @@ class FunctionCaller(Protocol):
     """Calls rotation functions, wherever they run."""
 
     def exists(self, function: str) -> bool:
-        """Say whether a function of this ARN can be called."""
+        """Say whether a function of this ARN can be called that is no user's own: those are in the store."""
 
     def call(self, step: StepCall) -> None:
         """Run one step to its end. Raises FunctionFailed with a one-line reason."""
@@ -123,7 +123,7 @@ class FunctionRunner(Protocol):
         """
 
     def forget(self, function: UserFunction) -> None:
-        """End what is kept warm of this function: it was changed or deleted."""
+        """Soon end what is kept warm of this function: it was changed or deleted. Does not wait."""
 
     def close(self) -> None:
         """End everything that was started."""
