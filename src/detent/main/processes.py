@@ -188,5 +188,9 @@ def _rotate(house: House, wait_for_commit: Callable[[float], None]) -> None:
         signal.signal(told, lambda _number, _frame: scheduler.stopping.set())
     sweeping = threading.Thread(target=house.sweeper().run, args=(scheduler.stopping,), name="sweeper", daemon=True)
     sweeping.start()
+    events = house.events()
+    handling = [] if events is None else events.start(scheduler.stopping)
     scheduler.run()
-    sweeping.join()
+    house.end_functions()  # a step was waited for; an event is handled again by whoever comes next
+    for thread in (sweeping, *handling):
+        thread.join()
