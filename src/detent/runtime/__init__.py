@@ -1,0 +1,1 @@
+"""Running users' own functions: here, in processes of their own, or elsewhere, through Lambda's Invoke."""
