@@ -19,6 +19,7 @@ from detent.cli import (
     backup_commands,
     functions_commands,
     keyset_commands,
+    layers_commands,
     policy_commands,
     role_commands,
     user_commands,
@@ -225,6 +226,7 @@ app.add_typer(policy_commands.app, name="policies")
 app.add_typer(access_key_commands.app, name="access-keys")
 app.add_typer(admin_secret_commands.app, name="admin-secret")
 app.add_typer(functions_commands.app, name="functions")
+app.add_typer(layers_commands.app, name="layers")
 
 
 def main() -> None:
