@@ -143,7 +143,7 @@ def test_what_is_no_answer_of_a_function_is_no_success(endpoint: Script, status:
 
 
 def test_an_answer_beyond_lambdas_limit_is_lambdas_error(endpoint: Script) -> None:
-    endpoint.body = b'"' + b"x" * (6 * 1024 * 1024) + b'"'
+    endpoint.body = b'"' + b"x" * (7 * 1024 * 1024) + b'"'
     answer = call(endpoint.url)
     assert answer.error == "Unhandled"
     assert json.loads(answer.payload)["errorType"] == "Function.ResponseSizeTooLarge"
@@ -242,8 +242,8 @@ def test_a_listener_that_never_shakes_hands_is_cut_at_the_timeout() -> None:
         assert time.monotonic() - began < 1.2
 
 
-def test_a_ca_bundle_that_is_none_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FunctionFailed, match=r"the CA bundle .*none.pem cannot be used: No such file"):
+def test_a_file_of_certificates_that_is_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FunctionFailed, match=r"the certificates .*none.pem cannot be used: No such file"):
         runtime(tmp_path / "none.pem").invoke(invocation(Remote(url="https://127.0.0.1:1/")))
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from detent.model.arn import function_parts
 from detent.model.errors import FunctionFailed
 from detent.model.ports import Invocation, Invoked
-from detent.runtime.answers import TimeOver
+from detent.runtime.telling import TimeOver
 
 _ENDPOINT: Final = "AWS_ENDPOINT_URL_LAMBDA"
 _PAUSES: Final = (0.3, 1.0)  # seconds before each further try

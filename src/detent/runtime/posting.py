@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from detent.model.errors import FunctionFailed
 from detent.model.ports import Outbound
-from detent.runtime.answers import LARGEST_ANSWER, TimeOver
+from detent.runtime.telling import TimeOver
 
 _CONNECT_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.3  # before the second try to connect
@@ -62,19 +62,21 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; `body` is longer than LARGEST_ANSWER if there was more, and no further."""
+    """What came back; `is_cut`: there was more than may be, and it was not read to its end."""
 
     status: int
     headers: http.client.HTTPMessage
     body: bytes
+    is_cut: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How an endpoint is reached: by the one outbound rule, and trusting which CAs."""
+    """How an endpoint is reached: by the one outbound rule, trusting which CAs; and how long an answer may be."""
 
     outbound: Outbound
     tls: ssl.SSLContext
+    most: int  # bytes
 
     def post(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes, seconds: float) -> Answer:
         """Send and wait, at most so many seconds. Raises TimeOver, FunctionFailed."""
@@ -122,11 +124,11 @@ class _Connection(http.client.HTTPConnection):
     def exchange(self, headers: Mapping[str, str], body: bytes) -> Answer:
         self.request("POST", self._endpoint.path, body, {**headers, "Connection": "close"})
         with self.getresponse() as response:
-            read = response.read(LARGEST_ANSWER + 1)
-            is_whole = len(read) > LARGEST_ANSWER or not response.length  # http.client lets it pass when it is not
-            if self.is_over or not is_whole:
+            read = response.read(self._way.most + 1)
+            is_cut = len(read) > self._way.most
+            if self.is_over or (response.length and not is_cut):  # ended early, which http.client lets pass
                 raise http.client.IncompleteRead(read, response.length)
-            return Answer(response.status, response.headers, read)
+            return Answer(response.status, response.headers, read, is_cut)
 
     def end(self) -> None:
         self._timer.cancel()

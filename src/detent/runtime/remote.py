@@ -17,9 +17,10 @@ from detent.model.arn import function_parts
 from detent.model.errors import FunctionFailed
 from detent.model.function import Remote, UserFunction
 from detent.model.ports import Clock, Invocation, Invoked, Outbound
-from detent.runtime import aws_lambda
-from detent.runtime.answers import LARGEST_ANSWER, UNHANDLED, TimeOver, timed_out, too_large
+from detent.runtime import aws_lambda, telling
+from detent.runtime.limits import Limits
 from detent.runtime.posting import Answer, Endpoint, Way
+from detent.runtime.telling import UNHANDLED, TimeOver
 
 _HEADERS: Final = {
     "Content-Type": "application/json",
@@ -34,9 +35,12 @@ _LONGEST_REASON: Final = 500  # characters of what an endpoint says why it refus
 class RemoteRuntime:
     """`ports.FunctionRunner` for functions that have a `remote`."""
 
-    def __init__(self, outbound: Outbound, clock: Clock, ca_bundle: Path | None = None) -> None:
-        """Take the rule of where to connect to, and a file of CAs that are trusted besides the system's."""
-        self._outbound, self._clock, self._ca_bundle = outbound, clock, ca_bundle
+    def __init__(
+        self, outbound: Outbound, clock: Clock, certificates: Path | None = None, limits: Limits | None = None
+    ) -> None:
+        """Take the rule of where to connect to. `certificates`: the operator's, trusted besides the system's."""
+        self._outbound, self._clock, self._operators = outbound, clock, certificates
+        self._limits = limits or Limits()
 
     def refusal(self, function: UserFunction) -> str | None:
         """Say what is wrong with where it runs; what is not there is found at the call."""
@@ -58,7 +62,8 @@ class RemoteRuntime:
         try:
             return self._call(invocation, _remote(invocation.function), seconds)
         except TimeOver:
-            return timed_out(invocation.request_id, self._clock.now(), seconds)
+            said = telling.timed_out(invocation.request_id, seconds)
+            return Invoked(telling.told(said), UNHANDLED, f"{said}\n")
 
     def forget(self, function: UserFunction) -> None:
         """Nothing is kept but AWS's clients."""
@@ -75,6 +80,8 @@ class RemoteRuntime:
             return aws_lambda.invoke(invocation, remote.arn, remote.profile, seconds)
         endpoint = Endpoint.of(remote.url)
         answer = self._way.post(endpoint, _HEADERS, invocation.payload, seconds)
+        if answer.is_cut:
+            return Invoked(telling.too_large(self._limits.payload_bytes), UNHANDLED, _log(answer))
         return _read(endpoint, answer)
 
     def _seconds(self, invocation: Invocation) -> float:
@@ -84,14 +91,14 @@ class RemoteRuntime:
     @cached_property
     def _way(self) -> Way:
         context = ssl.create_default_context()  # 40 ms, so there is one
-        if self._ca_bundle is not None:
+        if self._operators is not None:
             try:
-                context.load_verify_locations(self._ca_bundle)
+                context.load_verify_locations(self._operators)
             except OSError as error:
                 raise FunctionFailed(
-                    f"the CA bundle {self._ca_bundle} cannot be used: {error.strerror or error}"
+                    f"the certificates {self._operators} cannot be used: {error.strerror or error}"
                 ) from None
-        return Way(self._outbound, context)
+        return Way(self._outbound, context, self._limits.payload_bytes)
 
 
 def _remote(function: UserFunction) -> Remote:
@@ -101,14 +108,12 @@ def _remote(function: UserFunction) -> Remote:
 
 
 def _read(endpoint: Endpoint, answer: Answer) -> Invoked:
-    if len(answer.body) > LARGEST_ANSWER:
-        return too_large()
     error, log = answer.headers.get("X-Amz-Function-Error"), _log(answer)
     is_json, told = _parsed(answer.body)
     if error or _is_error(told):
         return Invoked(answer.body, error or UNHANDLED, log)
     if answer.body.startswith(b"Task timed out after "):
-        return Invoked(json.dumps({"errorMessage": answer.body.decode(errors="replace")}).encode(), UNHANDLED, log)
+        return Invoked(telling.told(answer.body.decode(errors="replace")), UNHANDLED, log)
     if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's successes
         raise FunctionFailed(_refused(endpoint, answer.status, told))
     if not is_json:
