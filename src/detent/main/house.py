@@ -18,6 +18,7 @@ from detent.functions.builtin import BUILTIN
 from detent.main import auditing, metrics
 from detent.main.events import Events
 from detent.main.folder import Folder, SystemClock
+from detent.main.layers import Layers
 from detent.main.own_functions import Forgetting, StepFunctions
 from detent.main.settings import Settings
 from detent.main.space import Space
@@ -76,6 +77,7 @@ class House:
         """
         self.settings, self._meter = settings, meter
         self.folder = Folder(settings.data)
+        self.layers = Layers(self.folder.layers)
         self.clock = clock or SystemClock()
         self._journal = Journal(
             self.folder.audit,
