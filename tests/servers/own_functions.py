@@ -52,12 +52,19 @@ class InProcessRunner:
         self.code = code
         self.endpoint = ""
         self.refusals: dict[str, str] = {}
+        self.warnings: dict[str, str] = {}
         self.forgotten: list[UserFunction] = []
         self.seen: list[Invocation] = []
         self._turn = threading.RLock()
 
     def refusal(self, function: UserFunction) -> str | None:
         return self.refusals.get(function.key.name)
+
+    def warning(self, function: UserFunction) -> str | None:
+        return self.warnings.get(function.key.name)
+
+    def flaw(self, code: bytes) -> str | None:
+        return None if zipfile.is_zipfile(io.BytesIO(code)) else "The code is no zip file."
 
     def forget(self, function: UserFunction) -> None:
         self.forgotten.append(function)

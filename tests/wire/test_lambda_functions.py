@@ -189,8 +189,8 @@ def test_a_name_is_given_once(house: FunctionHouse, functions: Any, name: str) -
 
 
 BAD = {
-    "no zip": ({"Code": {"ZipFile": b"no zip"}}, "Could not unzip uploaded file"),
-    "an empty zip": ({"Code": {"ZipFile": b"PK\5\6" + bytes(18)}}, "must be a non-empty zip"),
+    "no zip": ({"Code": {"ZipFile": b"no zip"}}, "The code is no zip file"),
+    "too large a zip": ({"Code": {"ZipFile": bytes(50 * 2**20 + 1)}}, "can have at most 52428800"),
     "a directory of many entries": ({"Code": {"ZipFile": b"PK\5\6" + bytes(8) + b"\xff" * 4 + bytes(6)}}, "too many"),
     "code in S3": ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, "takes code as ZipFile only"),
     "both": ({"Code": {"ZipFile": zipped(), "S3Bucket": "bucket"}}, "takes code as ZipFile only"),
@@ -247,12 +247,12 @@ def test_what_says_nothing_of_what_this_server_has_not_is_taken(house: FunctionH
     assert functions.get_function_configuration(FunctionName=name)["Version"] == "$LATEST"
 
 
-def test_a_zip_that_unpacks_to_too_much_is_refused(functions: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("detent.service.function_code._MAX_UNPACKED", 10)
-    with pytest.raises(functions.exceptions.InvalidParameterValueException, match="Unzipped size must be smaller"):
-        functions.create_function(
-            FunctionName="big", Runtime="python3.12", Role=ROLE, Handler="a.b", Code={"ZipFile": zipped()}
-        )
+def test_what_a_function_will_miss_here_is_told_as_the_reason_of_its_state(
+    house: FunctionHouse, functions: Any, name: str
+) -> None:
+    house.runner.warnings[name] = "WARNING: no certificates"
+    assert functions.get_function_configuration(FunctionName=name)["StateReason"] == "WARNING: no certificates"
+    assert functions.update_function_configuration(FunctionName=name, Timeout=5)["StateReason"].startswith("WARNING")
 
 
 def test_members_out_of_bounds_are_named(functions: Any, name: str) -> None:

@@ -13,8 +13,9 @@ from detent.service.paging import Paged
 
 
 def function(found: Described) -> shapes.FunctionReply:
-    """Answer with one function. Choice: of one that runs elsewhere, or is built in, no runtime is told."""
-    one, variables = found.function, found.variables
+    """Answer with one function. Choices: one that runs elsewhere, or is built in, has no runtime; elsewhere is told."""
+    one, variables, remote = found.function, found.variables, found.function.remote
+    place = "" if remote is None else remote.url or remote.arn
     return shapes.FunctionReply(
         function_name=one.key.name,
         function_arn=one.arn,
@@ -22,7 +23,7 @@ def function(found: Described) -> shapes.FunctionReply:
         role=one.role,
         handler=one.handler,
         code_size=one.code_bytes,
-        description=one.description,
+        description=one.description or place,
         timeout=int(one.timeout.total_seconds()),
         memory_size=one.memory,
         last_modified=_moment(one.modified),
@@ -34,6 +35,7 @@ def function(found: Described) -> shapes.FunctionReply:
         package_type="Zip",
         environment=shapes.EnvironmentShown(variables=dict(variables)) if variables else None,
         layers=[shapes.LayerShown(arn=arn) for arn in one.layers] or None,
+        state_reason=found.warning,
     )
 
 
@@ -73,11 +75,11 @@ def remote_function(found: UserFunction) -> shapes.RemoteFunctionReply:
         raise AssertionError("a remote function is kept with its place")
     return shapes.RemoteFunctionReply(
         function_name=found.key.name,
-        arn=found.arn,
+        function_arn=found.arn,
         timeout=int(found.timeout.total_seconds()),
         revision_id=found.revision,
         url=found.remote.url or None,
-        function_arn=found.remote.arn or None,
+        remote_arn=found.remote.arn or None,
         profile=found.remote.profile or None,
     )
 

@@ -205,6 +205,7 @@ class FunctionReply(Reply):
     runtime: str | None = None
     environment: EnvironmentShown | None = None
     layers: list[LayerShown] | None = None
+    state_reason: str | None = None
 
 
 class CodeShown(Reply):
@@ -246,11 +247,11 @@ class RemoteFunctionReply(Reply):
     """A function that runs elsewhere."""
 
     function_name: str
-    arn: str
+    function_arn: str
     timeout: int
     revision_id: str
     url: str | None = None
-    function_arn: str | None = None
+    remote_arn: str | None = None
     profile: str | None = None
 
 

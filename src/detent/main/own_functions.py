@@ -64,6 +64,14 @@ class Forgetting:
         """Say in one line why this function cannot be run here; None: it can."""
         return self._runner.refusal(function)
 
+    def warning(self, function: UserFunction) -> str | None:
+        """Say in one line what this function will miss here; None: nothing."""
+        return self._runner.warning(function)
+
+    def flaw(self, code: bytes) -> str | None:
+        """Say in one line why a zip is no code; None: it may be."""
+        return self._runner.flaw(code)
+
     def invoke(self, invocation: Invocation) -> Invoked:
         """Run it to its end or its deadline."""
         return self._runner.invoke(invocation)

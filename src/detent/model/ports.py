@@ -116,6 +116,12 @@ class FunctionRunner(Protocol):
     def refusal(self, function: UserFunction) -> str | None:
         """Say in one line why this function cannot be run here, with the cure; None: it can."""
 
+    def warning(self, function: UserFunction) -> str | None:
+        """Say in one line what this function, which can be run, will miss here; None: nothing."""
+
+    def flaw(self, code: bytes) -> str | None:
+        """Say in one line why a zip is no code, as far as a short look tells; None: it may be."""
+
     def invoke(self, invocation: Invocation) -> Invoked:
         """Run it to its end or its deadline. What goes wrong inside the function is in the answer.
 

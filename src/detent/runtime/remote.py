@@ -53,6 +53,14 @@ class RemoteRuntime:
             return str(fault)
         return None
 
+    def warning(self, function: UserFunction) -> str | None:  # noqa: ARG002 - the port's
+        """Nobody knows here what it misses there."""
+        return None
+
+    def flaw(self, code: bytes) -> str | None:  # noqa: ARG002 - the port's
+        """Look at no code: what runs elsewhere has it there."""
+        return None
+
     def invoke(self, invocation: Invocation) -> Invoked:
         """Call it and wait for its answer."""
         refusal = self.refusal(invocation.function)

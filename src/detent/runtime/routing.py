@@ -15,6 +15,14 @@ class Router:
         """Say why it cannot be run; None: it can."""
         return self._of(function).refusal(function)
 
+    def warning(self, function: UserFunction) -> str | None:
+        """Say what it will miss where it runs; None: nothing."""
+        return self._of(function).warning(function)
+
+    def flaw(self, code: bytes) -> str | None:
+        """Say why a zip is no code: what has code runs here."""
+        return self._local.flaw(code)
+
     def invoke(self, invocation: Invocation) -> Invoked:
         """Run it where it runs."""
         return self._of(invocation.function).invoke(invocation)

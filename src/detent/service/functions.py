@@ -42,6 +42,7 @@ class Described(NamedTuple):
     function: UserFunction
     variables: Mapping[str, str] | None = None
     is_builtin: bool = False
+    warning: str | None = None  # what it will miss when it runs here
 
 
 def create_function(
@@ -76,7 +77,7 @@ def create_function(
         raise BadParameter(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
-    checked = checked_code(code.get("zip_file"), [one for name, one in code.items() if name != "zip_file" and one])
+    checked = checked_code(env, code.get("zip_file"), [one for name, one in code.items() if name != "zip_file" and one])
     made = UserFunction(
         key,
         _checked_runtime(runtime),
@@ -111,7 +112,7 @@ def update_function_code(
 ) -> Described:
     """Give a function other code; a dry run only checks it."""
     function = _changeable(env, caller, "UpdateFunctionCode", function_name, revision_id)
-    checked = checked_code(zip_file, s3_bucket or s3_key or image_uri)
+    checked = checked_code(env, zip_file, s3_bucket or s3_key or image_uri)
     changed = replace(function, code_sha256=checked.sha256, code_bytes=len(checked.content))
     variables = opened_environment(env, function.key)
     return Described(changed, variables) if dry_run else _runnable(env, changed, variables, checked)
@@ -220,7 +221,7 @@ def _runnable(env: Env, function: UserFunction, variables: Mapping[str, str], co
         env.tx.functions.keep_code(code.sha256, code.content)
     changed = saved(env, function, variables)
     _forget(env, function)
-    return Described(changed, variables)
+    return _described(env, changed)
 
 
 def refused(env: Env, function: UserFunction) -> str | None:
@@ -236,7 +237,9 @@ def _forget(env: Env, function: UserFunction) -> None:
 
 
 def _described(env: Env, function: UserFunction) -> Described:
-    return Described(function, opened_environment(env, function.key), is_builtin(function))
+    runner, builtin = env.server.runner, is_builtin(function)
+    warning = None if runner is None or builtin else runner.warning(function)
+    return Described(function, opened_environment(env, function.key), builtin, warning)
 
 
 def _changeable(
