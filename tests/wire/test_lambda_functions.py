@@ -6,10 +6,12 @@ import json
 import random
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from detent.functions.builtin import BUILTIN
+from servers.canary import Canary
 from servers.own_functions import ECHO, ROLE, FunctionHouse, function_house, zipped
 from wire.answers import new_name
 
@@ -362,3 +364,48 @@ def test_an_unknown_path_is_told_in_lambdas_words(functions: Any, house: Functio
     with pytest.raises(functions.exceptions.ClientError, match="InvalidSignatureException") as refused:
         house.client(aws_secret_access_key="x").list_functions()
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def test_each_call_is_in_the_audit_trail_without_code_variables_and_events(
+    house: FunctionHouse, functions: Any, canary: Canary
+) -> None:
+    canary.folders.append(house.house.folder.path)
+    name = f"audited-{uuid4().hex}"
+    variables = {"SECRET": canary.value()}
+    house.made(name, Environment={"Variables": variables})
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables}, Timeout=9)
+    functions.invoke(FunctionName=name, Payload=json.dumps(canary.value()).encode())
+    functions.invoke(FunctionName=name, Payload=json.dumps(canary.value()).encode(), InvocationType="Event")
+    functions.get_function(FunctionName=name)
+    with pytest.raises(functions.exceptions.InvalidParameterValueException):
+        functions.update_function_configuration(FunctionName=name, Runtime="none")
+    functions.delete_function(FunctionName=name)
+    found = [json.loads(line) for line in house.house.folder.audit.read_text().splitlines() if name in line]
+    assert [(one["eventSource"], one["eventName"], one["readOnly"]) for one in found] == [
+        ("lambda.amazonaws.com", "CreateFunction", False),
+        ("lambda.amazonaws.com", "UpdateFunctionConfiguration", False),
+        ("lambda.amazonaws.com", "Invoke", False),
+        ("lambda.amazonaws.com", "Invoke", False),
+        ("lambda.amazonaws.com", "GetFunction", True),
+        ("lambda.amazonaws.com", "UpdateFunctionConfiguration", False),
+        ("lambda.amazonaws.com", "DeleteFunction", False),
+    ]
+    assert found[0]["requestParameters"] == {
+        "functionName": name,
+        "role": ROLE,
+        "runtime": "python3.12",
+        "handler": "function.handler",
+    }
+    assert found[0]["responseElements"]["functionArn"] == ARN + name
+    assert found[1]["requestParameters"] == {"functionName": name, "timeout": 9}
+    assert found[5]["errorCode"] == "InvalidParameterValueException"
+
+
+def test_large_uploads_are_taken_in_a_few_at_a_time(functions: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detent.api.app._MOST_LARGE", 0)
+    with pytest.raises(functions.exceptions.TooManyRequestsException, match="Other large requests"):
+        functions.update_function_code(FunctionName=name, ZipFile=bytes(2**20))
+    functions.update_function_code(FunctionName=name, ZipFile=zipped())
+    monkeypatch.setattr("detent.api.app._MOST_LARGE", 2)
+    with pytest.raises(functions.exceptions.RequestTooLargeException):
+        functions.update_function_code(FunctionName=name, ZipFile=bytes(56 * 2**20))

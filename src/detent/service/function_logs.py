@@ -13,6 +13,7 @@ from detent.store.protocol import FunctionLog
 
 LOG_AGE = timedelta(days=14)
 LOG_BYTES = 2**20  # of one function
+_TOLD_IN = timedelta(milliseconds=1)  # times are told rounded: who asks from one on means the entry that has it
 _LIMIT = 100  # entries
 _LATEST_START = 253_402_300_799.0  # seconds: the end of the year 9999
 _UNREADABLE = "This entry does not open: its key is missing from this server's keyset."
@@ -38,7 +39,7 @@ def get_function_logs(
 ) -> list[Entry]:
     """Give the newest entries from a moment on, in the order in which they were made."""
     function = find(env, caller, "GetFunctionLogs", function_name, service="detent")
-    since = datetime.fromtimestamp(min(max(start_time or 0.0, 0.0), _LATEST_START), UTC)
+    since = datetime.fromtimestamp(min(max(start_time or 0.0, 0.0), _LATEST_START), UTC) - _TOLD_IN
     return [_entry(env, function.key, log) for log in env.tx.functions.logs(function.key, since, limit or _LIMIT)]
 
 
