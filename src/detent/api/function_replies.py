@@ -13,9 +13,8 @@ from detent.service.paging import Paged
 
 
 def function(found: Described) -> shapes.FunctionReply:
-    """Answer with one function. Choices: one that runs elsewhere, or is built in, has no runtime; elsewhere is told."""
-    one, variables, remote = found.function, found.variables, found.function.remote
-    place = "" if remote is None else remote.url or remote.arn
+    """Answer with one function. Choice: one that runs elsewhere, or is built in, has no runtime."""
+    one, variables = found.function, found.variables
     return shapes.FunctionReply(
         function_name=one.key.name,
         function_arn=one.arn,
@@ -23,7 +22,7 @@ def function(found: Described) -> shapes.FunctionReply:
         role=one.role,
         handler=one.handler,
         code_size=one.code_bytes,
-        description=one.description or place,
+        description=one.description,
         timeout=int(one.timeout.total_seconds()),
         memory_size=one.memory,
         last_modified=_moment(one.modified),
@@ -75,11 +74,11 @@ def remote_function(found: UserFunction) -> shapes.RemoteFunctionReply:
         raise AssertionError("a remote function is kept with its place")
     return shapes.RemoteFunctionReply(
         function_name=found.key.name,
-        function_arn=found.arn,
+        arn=found.arn,
         timeout=int(found.timeout.total_seconds()),
         revision_id=found.revision,
         url=found.remote.url or None,
-        remote_arn=found.remote.arn or None,
+        function_arn=found.remote.arn or None,
         profile=found.remote.profile or None,
     )
 

@@ -247,11 +247,11 @@ class RemoteFunctionReply(Reply):
     """A function that runs elsewhere."""
 
     function_name: str
-    function_arn: str
+    arn: str
     timeout: int
     revision_id: str
     url: str | None = None
-    remote_arn: str | None = None
+    function_arn: str | None = None
     profile: str | None = None
 
 

@@ -116,18 +116,6 @@ def serve(  # noqa: PLR0917 - typer calls it by keyword
     audit_low_space_mb: Annotated[
         int | None, _setting("audit_low_space_mb", "Megabytes left for the audit trail, below which the log warns.")
     ] = None,
-    functions_unconfined: Annotated[
-        bool | None,
-        _setting(
-            "functions_unconfined",
-            "Run users' own functions as the server's own account, confined by nothing.",
-            "--functions-unconfined",
-        ),
-    ] = None,
-    functions_ca_bundle: Annotated[
-        Path | None,
-        _setting("functions_ca_bundle", "PEM; what users' own functions trust besides the system's CAs.", **_FILE),
-    ] = None,
     config: Annotated[
         Path | None, _setting("config", "A TOML file.", shown="DIR/detent.toml if it is there", **_FILE)
     ] = None,

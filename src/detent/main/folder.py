@@ -45,7 +45,6 @@ class Folder:
         self.config = path / "config"
         self.audit = path / "audit.log"
         self.layers = path / "layers"
-        self.functions = path / "functions"
 
     def open(self) -> RootKeyset:
         """Make or check the folder, bring the store up to date, and give its keyset. Raises CannotStart."""

@@ -18,7 +18,6 @@ from detent.functions.builtin import BUILTIN
 from detent.main import auditing, metrics
 from detent.main.events import Events
 from detent.main.folder import Folder, SystemClock
-from detent.main.function_runners import Runners
 from detent.main.layers import Layers
 from detent.main.own_functions import Forgetting, StepFunctions
 from detent.main.settings import Settings
@@ -26,7 +25,7 @@ from detent.main.space import Space
 from detent.main.sweeper import Batches, Chore, Sweeper
 from detent.model.errors import FunctionFailed
 from detent.model.function import UserFunction
-from detent.model.ports import Audit, Clock, FunctionCaller, Meter, SessionCredentials
+from detent.model.ports import Audit, Clock, FunctionCaller, FunctionRunner, Meter, SessionCredentials
 from detent.model.secret import Secret, VersionId
 from detent.rotation.invoker import Function, InProcess
 from detent.rotation.runner import Runner
@@ -52,6 +51,9 @@ class Steps:
         """Replace every value of the secret's versions in the text."""
         with self.store.read() as tx:
             return scrubbing.scrub(self.server.env(tx, secret.region), secret, text)
+
+
+Runners = Callable[[Callable[[UserFunction], bytes]], FunctionRunner]  # makes one that reads code by what it is given
 
 
 class House:

@@ -24,7 +24,6 @@ from types import FrameType
 from detent.crypto.keyset import Keyset
 from detent.main import metrics
 from detent.main.folder import Folder
-from detent.main.function_runners import runners_of
 from detent.main.house import House
 from detent.main.http import work
 from detent.main.settings import CannotStart, Settings
@@ -154,16 +153,14 @@ class Family:
         os.close(self._alive[1])
         threading.Thread(target=_end_with_parent, args=(self._alive[0],), daemon=True).start()
         meter = None if self.watched is None else metrics.Counters()
-        runners = runners_of(self.settings, self.listening.getsockname()[1])
         if name == "rotator":
             self.listening.close()
-            # Its own commits, many a rotation, need not wake it.
-            house = House(self.settings, self.keyset, meter=meter, runners=runners)
+            house = House(self.settings, self.keyset, meter=meter)  # its own commits, many a rotation, need not wake it
             if self.watched is not None:
                 metrics.serve(self.watched, house.standing())
             run = partial(_rotate, house, self._wait_for_commit)
         else:
-            house = House(self.settings, self.keyset, committed=self._say_committed, meter=meter, runners=runners)
+            house = House(self.settings, self.keyset, committed=self._say_committed, meter=meter)
             run = partial(work, house, self.listening, self._ready[1])
         try:
             run()

@@ -56,8 +56,6 @@ class Settings:
     log_level: str = "warning"
     audit_fsync: bool = False  # whether a record is on the disk, not only in the file, before its answer leaves
     audit_low_space_mb: int = 1024  # left for the audit trail, under which a warning is logged
-    functions_unconfined: bool = False  # whether users' own functions run even where nothing confines them
-    functions_ca_bundle: Path | None = None  # what they trust besides the system's CAs; none: the server's certificate
 
     def __post_init__(self) -> None:
         """Raise CannotStart for settings that make no server, or an unsafe one."""
