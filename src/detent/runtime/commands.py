@@ -28,6 +28,6 @@ def command(function: UserFunction, code: Path, opt: Path | None, world: World) 
     if function.runtime.startswith(_PYTHON):
         return [sys.executable, "-m", "awslambdaric", function.handler]
     for folder, seen in ((code, world.task), (opt, world.opt)):
-        if folder is not None and os.access(folder / BOOTSTRAP, os.X_OK):
+        if folder is not None and (folder / BOOTSTRAP).is_file() and os.access(folder / BOOTSTRAP, os.X_OK):
             return [f"{seen}/{BOOTSTRAP}"]
     return None
