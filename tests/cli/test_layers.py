@@ -2,6 +2,7 @@
 
 import stat
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -18,9 +19,14 @@ def found(data: Path, name: str) -> Path:
     return layer
 
 
+def layers_build(name: str, *options: str | Path, data: Path, **env: str) -> CompletedProcess[str]:
+    """Run the command with a home of its own: pip asks tools that write there."""
+    return detent("layers", "build", name, *options, "--data", data, env={"HOME": str(data.parent), **env})
+
+
 def build(data: Path, name: str, *packages: Path) -> str:
     listed = requirements(data.parent, *packages)
-    return success(detent("layers", "build", name, "--requirements", listed, "--data", data))
+    return success(layers_build(name, "--requirements", listed, data=data))
 
 
 def test_a_layer_is_built_of_a_requirements_file_and_told_by_its_arn(data: Path, tmp_path: Path) -> None:
@@ -58,17 +64,17 @@ def test_a_build_that_fails_leaves_what_was_there(data: Path, tmp_path: Path) ->
     wrong = tmp_path / "wrong.txt"
     for text, said in (("--no-index\nnothing-here\n", "nothing-here"), ("a b c\n", "Invalid requirement")):
         wrong.write_text(text)
-        told = refusal(detent("layers", "build", "mine", "--requirements", wrong, "--data", data))
+        told = refusal(layers_build("mine", "--requirements", wrong, data=data))
         assert told.startswith("the packages were not installed: ")
         assert said in told
     assert found(data, "mine") == before
     assert [path.name for path in before.parent.iterdir()] == ["1"]
-    missing = refusal(detent("layers", "build", "mine", "--requirements", tmp_path / "none", "--data", data))
+    missing = refusal(layers_build("mine", "--requirements", tmp_path / "none", data=data))
     assert "Could not open requirements file" in missing
 
 
 def test_the_drivers_are_what_is_built_when_nothing_else_is_said(data: Path, tmp_path: Path) -> None:
-    shown = success(detent("layers", "build", "drivers", "--data", data, env=drivers(tmp_path)))
+    shown = success(layers_build("drivers", data=data, **drivers(tmp_path)))
     for package in ("cryptography 1.0", "pymongo 3.13", "PyGreSQL 1.0", "influxdb_client 1.0"):
         assert package in shown
     assert "left out" not in shown
@@ -76,11 +82,11 @@ def test_the_drivers_are_what_is_built_when_nothing_else_is_said(data: Path, tmp
 
 def test_a_driver_that_cannot_be_had_is_told_and_left_out_unless_all_are_asked_for(data: Path, tmp_path: Path) -> None:
     found_by = drivers(tmp_path, "PyGreSQL")
-    said = refusal(detent("layers", "build", "drivers", "--strict", "--data", data, env=found_by))
+    said = refusal(layers_build("drivers", "--strict", data=data, **found_by))
     assert said.startswith("the drivers were not installed: ")
     assert "PyGreSQL" in said
     assert Layers(data / "layers").names() == []
-    shown = success(detent("layers", "build", "drivers", "--data", data, env=found_by))
+    shown = success(layers_build("drivers", data=data, **found_by))
     assert shown.startswith("PyGreSQL is left out: Could not find a version that satisfies the requirement PyGreSQL")
     assert "PyMySQL 1.0" in shown
     assert "holds PyGreSQL" not in shown
@@ -88,7 +94,7 @@ def test_a_driver_that_cannot_be_had_is_told_and_left_out_unless_all_are_asked_f
 
 def test_without_any_driver_there_is_no_layer(data: Path, tmp_path: Path) -> None:
     nothing = {"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
-    done = detent("layers", "build", "drivers", "--data", data, env=nothing)
+    done = layers_build("drivers", data=data, **nothing)
     assert done.returncode == 1
     assert "none of the drivers can be installed here" in done.stderr
     assert success(detent("layers", "list", "--data", data)).startswith("There are no layers: detent layers build")

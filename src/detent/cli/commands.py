@@ -82,6 +82,22 @@ def serve(  # noqa: PLR0917 - typer calls it by keyword
             "insecure_http", "Listen without TLS beyond loopback, where something else provides it.", "--insecure-http"
         ),
     ] = None,
+    ca_bundle: Annotated[
+        Path | None,
+        _setting(
+            "ca_bundle",
+            "PEM; CAs that functions trust besides the system's, and that are trusted where one runs elsewhere.",
+            **_FILE,
+        ),
+    ] = None,
+    functions_unconfined: Annotated[
+        bool | None,
+        _setting(
+            "functions_unconfined",
+            "Run users' own functions where neither bwrap nor root can confine them: they could read the data folder.",
+            "--functions-unconfined",
+        ),
+    ] = None,
     lease_seconds: Annotated[
         float | None, _setting("lease_seconds", "How long a dead rotator's rotation waits for another.")
     ] = None,

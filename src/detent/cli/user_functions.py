@@ -55,8 +55,8 @@ class Wanted:
 def add(server: Server, wanted: Wanted) -> None:
     """Make a function, or change one that is there."""
     _check(wanted)
-    made = _put_remote(server, wanted) if wanted.is_remote else _put_local(server, wanted)
-    screen().print(Text(f"{wanted.name} is ready: {made['FunctionArn']}"))
+    arn = _put_remote(server, wanted) if wanted.is_remote else _put_local(server, wanted)
+    screen().print(Text(f"{wanted.name} is ready: {arn}"))
     screen().print(Text("A secret rotates with it by RotateSecret with this ARN as RotationLambdaARN.", "dim"))
 
 
@@ -64,7 +64,7 @@ def rows(server: Server) -> list[tuple[Text, Text, Text]]:
     """Give the users' own functions: name, where each runs, when it was changed."""
     pages = server.functions.get_paginator("list_functions").paginate()
     found = [one for page in pages for one in page["Functions"] if one["FunctionName"] not in BUILTIN]
-    return [(Text(one["FunctionName"]), Text(_where(one)), Text(_changed(one))) for one in found]
+    return [(Text(one["FunctionName"]), Text(_where(server, one)), Text(_changed(one))) for one in found]
 
 
 def show(server: Server, name: str) -> None:
@@ -72,7 +72,7 @@ def show(server: Server, name: str) -> None:
     found = server.functions.get_function_configuration(FunctionName=name)
     shown = {
         "ARN": found["FunctionArn"],
-        "runs": _where(found),
+        "runs": _where(server, found),
         "description": found.get("Description", ""),
         "timeout": f"{found['Timeout']} s",
         "memory": f"{found['MemorySize']} MiB" if found.get("Runtime") else "",
@@ -128,7 +128,7 @@ def _check(wanted: Wanted) -> None:
         raise CommandFailed("--requirements goes with --path DIR")
 
 
-def _put_remote(server: Server, wanted: Wanted) -> dict[str, Any]:
+def _put_remote(server: Server, wanted: Wanted) -> str:
     asked = {
         "FunctionName": wanted.name,
         "Url": wanted.url,
@@ -136,11 +136,10 @@ def _put_remote(server: Server, wanted: Wanted) -> dict[str, Any]:
         "Profile": wanted.profile,
         "Timeout": wanted.timeout,
     }
-    made: dict[str, Any] = server.own.put_remote_function(**_given(asked))
-    return made
+    return str(server.own.put_remote_function(**_given(asked))["ARN"])
 
 
-def _put_local(server: Server, wanted: Wanted) -> dict[str, Any]:
+def _put_local(server: Server, wanted: Wanted) -> str:
     code = None if wanted.path is None else packed(wanted.path, wanted.requirements)
     if _exists(server, wanted.name):
         return _update(server, wanted, code)
@@ -157,9 +156,9 @@ def _exists(server: Server, name: str) -> bool:
     return True
 
 
-def _create(server: Server, wanted: Wanted, code: Code) -> dict[str, Any]:
+def _create(server: Server, wanted: Wanted, code: Code) -> str:
     defaults = (_OWN_RUNTIME, BOOTSTRAP) if code.has_bootstrap else (_RUNTIME, _HANDLER)
-    made: dict[str, Any] = server.functions.create_function(
+    made = server.functions.create_function(
         FunctionName=wanted.name,
         Role=_ROLE.format(account=server.account),
         Code={"ZipFile": code.content},
@@ -170,10 +169,10 @@ def _create(server: Server, wanted: Wanted, code: Code) -> dict[str, Any]:
             **_configuration(server, wanted),
         },
     )
-    return made
+    return str(made["FunctionArn"])
 
 
-def _update(server: Server, wanted: Wanted, code: Code | None) -> dict[str, Any]:
+def _update(server: Server, wanted: Wanted, code: Code | None) -> str:
     """Send the code first: should the second call fail, another run of the command mends it."""
     changed: dict[str, Any] = {}
     if code is not None:
@@ -183,7 +182,7 @@ def _update(server: Server, wanted: Wanted, code: Code | None) -> dict[str, Any]
         raise CommandFailed(f"{wanted.name} is there, and nothing was given that would change it")
     if configuration:
         changed = server.functions.update_function_configuration(FunctionName=wanted.name, **configuration)
-    return changed
+    return str(changed["FunctionArn"])
 
 
 def _configuration(server: Server, wanted: Wanted) -> dict[str, Any]:
@@ -219,10 +218,11 @@ def _variables(given: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
-def _where(function: dict[str, Any]) -> str:
+def _where(server: Server, function: dict[str, Any]) -> str:
     if function.get("Runtime"):
         return f"{function['Runtime']}, {function['Handler']}"
-    return str(function.get("Description") or "elsewhere")
+    described = server.functions.get_function(FunctionName=function["FunctionName"])
+    return str(described["Code"].get("Location", ""))  # only here it is told where a function runs that is elsewhere
 
 
 def _changed(function: dict[str, Any]) -> str:
