@@ -44,8 +44,8 @@ IMPORTS: Mapping[str, set[str]] = {
 
 # module from outside -> where it may stand. One that is missing here may stand nowhere: give it a place first.
 OUTSIDE: Mapping[str, set[str]] = {
-    "boto3": {"client", "cli", "crypto.wrapping", "functions.contract"},
-    "botocore": {"client", "cli", "functions.contract", "functions.engines.iam"},
+    "boto3": {"client", "cli", "crypto.wrapping", "functions.contract", "runtime.aws_lambda"},
+    "botocore": {"client", "cli", "functions.contract", "functions.engines.iam", "runtime.aws_lambda"},
     "cryptography": {"crypto.wrapping"},
     "httptools": {"api", "main"},
     "hvac": {"crypto.wrapping"},
@@ -75,11 +75,13 @@ REVEAL_PLACES = {
     "api": "writes it into a reply",
     "crypto": "seals it",
     "functions": "has passwords of its own, and logs in with them",
+    "runtime.endpoint": "gives a step's credentials to the function that does the step",
     "rotation.runner": "puts the rotation token, which is no secret value, into the function's event",
     "main.auditing": "gives the audit trail its key",
     "main.folder": "gives the root access key out, into its credentials file",
     "service.access": "an access key's secret becomes signing keys; a session token is hashed",
     "service.admin_secrets": "writes which admin secret a value names into it",
+    "service.function_sealing": "opens functions' variables, logs and events",
     "service.paging": "page tokens are sealed, but no secret values",
     "service.rotations": "reads which admin secret the current value names",
     "service.scrubbing": "takes values out of texts",

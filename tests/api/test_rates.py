@@ -52,6 +52,19 @@ TABLE = {  # section I
     ("CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"): 50,
     ("CheckAccess",): 50,
     ("AttachAdminSecret", "DetachAdminSecret", "ListAdminSecrets"): 50,
+    ("PutRemoteFunction", "GetFunctionLogs"): 50,
+    ("GetFunction",): 100,  # Lambda's
+    ("GetPolicy",): 15,
+    (
+        "CreateFunction",
+        "UpdateFunctionCode",
+        "UpdateFunctionConfiguration",
+        "GetFunctionConfiguration",
+        "ListFunctions",
+        "DeleteFunction",
+        "AddPermission",
+        "RemovePermission",
+    ): 15,
 }
 THROTTLED = ("ThrottlingException", "Rate exceeded")
 LISTS = GROUPS["ListSecrets"]

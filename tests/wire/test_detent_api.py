@@ -43,6 +43,8 @@ STRUCTURES = (
     "Role",
     "Policy",
     "AdminSecret",
+    "FunctionLogEvent",
+    "RemoteFunction",
 )
 ROWS = {row.name: row for row in OPERATIONS.values() if row.service == DETENT}
 
@@ -100,7 +102,7 @@ def kind_of(name: str, hint: Any) -> tuple[Any, Any]:
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return described(hint), bounds
     if hint is float:
-        return "timestamp" if name.endswith("date") else "double", bounds
+        return "timestamp" if name.endswith(("date", "timestamp", "start_time")) else "double", bounds
     return {str: "string", int: "integer", bool: "boolean", Literal: "string"}[get_origin(hint) or hint], bounds
 
 

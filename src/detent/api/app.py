@@ -12,10 +12,22 @@ from functools import partial
 from typing import Any
 
 from detent import __version__
-from detent.api import sts
+from detent.api import rest, sts
 from detent.api.calls import NOBODY, Answer, Call, Origins, Refusal, broken, decode, perform, refuse
 from detent.api.errors import Refused
-from detent.api.operations import DETENT, OPERATIONS, SECRETS_MANAGER, STS, UNKNOWN, UNKNOWN_QUERY, Operation, Runs
+from detent.api.invoking import Invoking
+from detent.api.operations import (
+    DETENT,
+    LAMBDA,
+    MAX_BODY,
+    OPERATIONS,
+    SECRETS_MANAGER,
+    STS,
+    UNKNOWN,
+    UNKNOWN_QUERY,
+    Operation,
+    Runs,
+)
 from detent.api.rates import Rates
 from detent.api.shapes import Request
 from detent.api.sigv4 import Signed, Signers, Verified, Verifier
@@ -30,7 +42,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-MAX_BODY = 1024 * 1024  # bytes; the largest value, all of it escaped in JSON, is under half of it
+_MOST_LARGE = 2  # bodies above the usual bound that a worker takes in at once: who sends them is not known yet
 _LONGEST_AGENT = 256  # characters of a User-Agent that the audit trail keeps
 _HEALTH = b'{"status":"ok","version":"%b"}' % __version__.encode()
 
@@ -62,7 +74,9 @@ class App:
         self._told = Told()
         self._rates, self._meter = rates, meter
         self._origins = Origins()
-        self._verifier = Verifier(server.regions, frozenset({SECRETS_MANAGER, DETENT, STS}))
+        self._verifier = Verifier(server.regions, frozenset({SECRETS_MANAGER, DETENT, STS, LAMBDA}))
+        self._invoking = Invoking(server, store)
+        self._large = 0  # bodies above the usual bound that are coming in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -72,18 +86,16 @@ class App:
             await _send(send, Answer(200, _HEALTH, self._origins.new("", "").request_id))
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        target = headers.get(b"x-amz-target")
-        is_query = target is None and sts.is_query(scope["method"], headers, scope["query_string"])
-        operation = UNKNOWN_QUERY if is_query else OPERATIONS.get(target or b"", UNKNOWN)
+        operation, told = _asked(scope, headers)
         began = 0.0 if self._meter is None else time.perf_counter()
         answer = await self._answer(scope, receive, headers, Call(self._origin(scope, headers), operation))
         if self._meter is not None:
             self._meter.call(operation.name, answer.status, time.perf_counter() - began)
-        await _send(send, sts.in_xml(answer) if is_query else answer)
+        await _send(send, told(answer))
 
     async def _answer(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], call: Call) -> Answer:
         try:
-            request = _signed(scope, headers, await _body(receive))
+            request = _signed(scope, headers, await self._body(receive, call.operation.most))
             if call.operation is UNKNOWN_QUERY:
                 call = call._replace(operation=sts.asked(scope["method"], request.body, request.query))
             for snapshot in (partial(self._store.glance, self._turn.stamp), self._store.read):
@@ -96,7 +108,7 @@ class App:
                         call = Call(call.origin, call.operation, verified.principal, verified.region)
                         if self._rates is not None and before is NOBODY:
                             _spend(self._rates, call)
-                        asked = _request(scope, call, request.body, self._server.limits.value_bytes)
+                        asked = _request(scope, call, request, self._server.limits.value_bytes)
                         call = Call(call.origin, call.operation, call.principal, call.region, asked)
                         unnoted = verified.note_from is not None and verified.note_from <= env.now
                         if call.operation.runs_for(call.request) is Runs.ON_LOOP and not unnoted:
@@ -115,6 +127,34 @@ class App:
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, the caller gets an answer
             return broken(self._server, call, error)
 
+    async def _body(self, receive: Receive, most: int) -> bytes:
+        """Read the whole body, up to the limit; how long it may take is `api.limits`'s."""
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body") and most > MAX_BODY:
+            return await self._large_body(receive, body, most)
+        while message.get("more_body") and len(body) <= most:
+            message = await receive()
+            body += message.get("body", b"")
+        return _whole(message, body, most)
+
+    async def _large_body(self, receive: Receive, first: bytes, most: int) -> bytes:
+        """Read a body that may be large, of which only so many come in at once."""
+        parts, size, counted = [first], len(first), False
+        try:
+            more = True
+            while more and size <= most:
+                message = await receive()
+                parts.append(message.get("body", b""))
+                size, more = size + len(parts[-1]), message.get("more_body", False)
+                if size > MAX_BODY and not counted:
+                    if self._large >= _MOST_LARGE:
+                        raise Refused("ThrottlingException", "Other large requests are coming in: try again.", 429)
+                    self._large, counted = self._large + 1, True
+            return _whole(message, b"".join(parts), most)
+        finally:
+            self._large -= counted
+
     def _origin(self, scope: Scope, headers: dict[bytes, bytes]) -> Origin:
         client = scope.get("client")
         agent = headers.get(b"user-agent", b"").decode("latin-1")[:_LONGEST_AGENT]
@@ -130,6 +170,8 @@ class App:
         access.note_use(self._writing.env(tx, call.region), call.principal, call.operation.service)
 
     async def _run(self, call: Call) -> Answer:
+        if call.operation.runs is Runs.INVOKING:
+            return await self._invoking.answer(call)
         if call.operation.runs_for(call.request) is Runs.ON_THREAD:
             with suppress(ReadOnlyTransaction):
                 return await asyncio.to_thread(self._read, call)
@@ -153,29 +195,41 @@ def _signed(scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Signed:
     return Signed(scope["method"].encode(), scope["raw_path"], scope["query_string"], scope["headers"], headers, body)
 
 
-def _request(scope: Scope, call: Call, body: bytes, value_bytes: int) -> Request:
+def _asked(scope: Scope, headers: dict[bytes, bytes]) -> tuple[Operation, Callable[[Answer], Answer]]:
+    """Tell the operation, as far as the head says it, and how its protocol tells an answer."""
+    if rest.is_rest(scope["raw_path"]):
+        operation = rest.asked(scope["method"], scope["raw_path"], headers)
+        return operation, partial(rest.told, operation)
+    target = headers.get(b"x-amz-target")
+    if target is None and sts.is_query(scope["method"], headers, scope["query_string"]):
+        return UNKNOWN_QUERY, sts.in_xml
+    return OPERATIONS.get(target or b"", UNKNOWN), _as_it_is
+
+
+def _as_it_is(answer: Answer) -> Answer:
+    return answer
+
+
+def _request(scope: Scope, call: Call, request: Signed, value_bytes: int) -> Request:
     """Find out what is asked, once it is known who asks: the reference's order of checks (B.0)."""
-    if not call.operation.name or scope["path"] != "/":
+    operation, body = call.operation, request.body
+    if operation.service == LAMBDA and operation.name:
+        return rest.request(operation, request, value_bytes)
+    if not operation.name or scope["path"] != "/":
         raise Refused("UnknownOperationException")
-    if call.operation.service == STS:
+    if operation.service == STS:
         body = sts.members(scope["method"], body, scope["query_string"])
-        return decode(call.operation, body, value_bytes)
+        return decode(operation, body, value_bytes)
     if scope["method"] != "POST":
         raise Refused("UnknownOperationException")
-    return decode(call.operation, body, value_bytes)
+    return decode(operation, body, value_bytes)
 
 
-async def _body(receive: Receive) -> bytes:
-    """Read the whole body, up to the limit; how long it may take is `api.limits`'s."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body") and len(body) <= MAX_BODY:
-        message = await receive()
-        body += message.get("body", b"")
-    if message["type"] == "http.disconnect":
+def _whole(last: MutableMapping[str, Any], body: bytes, most: int) -> bytes:
+    if last["type"] == "http.disconnect":
         raise Refused("RequestTimeoutException", "The request's body did not arrive.", 408)
-    if len(body) > MAX_BODY:
-        raise Refused("RequestEntityTooLargeException", f"The request is larger than {MAX_BODY} bytes.", 413)
+    if len(body) > most:
+        raise Refused("RequestEntityTooLargeException", f"The request is larger than {most} bytes.", 413)
     return body
 
 
@@ -184,6 +238,7 @@ async def _send(send: Send, answer: Answer) -> None:
         (b"content-type", answer.content_type),
         (b"content-length", b"%d" % len(answer.body)),
         (b"x-amzn-requestid", answer.request_id.encode()),
+        *answer.headers,
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

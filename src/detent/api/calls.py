@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 
 from detent.api.errors import INTERNAL, INTERNAL_MESSAGE, code_of, is_front_end
-from detent.api.operations import UNKNOWN, Operation
+from detent.api.operations import LAMBDA, UNKNOWN, Operation
 from detent.api.repeats import refuse_repeats
 from detent.api.shapes import SENSITIVE, Request, size_of, wire_name
 from detent.api.validation import explain
@@ -43,6 +43,7 @@ class Answer(NamedTuple):
     body: bytes
     request_id: str
     content_type: bytes = b"application/x-amz-json-1.1"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Refusal(Exception):
@@ -95,7 +96,7 @@ def perform(server: Server, call: Call, env: Env) -> Answer:
     except ReadOnlyTransaction:
         raise
     except DetentError as error:
-        answer = refuse(server, call, (code_of(error), str(error)))
+        answer = refuse(server, call, (code_of(error, of_lambda=operation.service == LAMBDA), str(error)))
         raise Refusal(answer, keeps_changes=error.keeps_changes) from None
     reply = operation.reply(result)
     _record(server, call, env.now, reply, parts=operation.parts(result) if operation.parts is not None else ())
@@ -108,6 +109,11 @@ def refuse(server: Server, call: Call, error: tuple[str, str], status: int = 400
     _record(server, call, server.clock.now(), None, error)
     member = "message" if is_front_end(code) else "Message"
     return Answer(status, _encode({"__type": code, member: message}), call.origin.request_id)
+
+
+def record(server: Server, call: Call) -> None:
+    """Put a call that was answered into the audit trail, without its answer."""
+    _record(server, call, server.clock.now(), None)
 
 
 def broken(server: Server, call: Call, error: Exception) -> Answer:

@@ -10,6 +10,8 @@ import msgspec
 from detent.api import (
     access_replies,
     access_shapes,
+    function_replies,
+    function_shapes,
     identity_replies,
     identity_shapes,
     replies,
@@ -26,6 +28,7 @@ from detent.service import (
     batches,
     checking,
     cross_account,
+    function_logs,
     history,
     identities,
     identity,
@@ -35,6 +38,7 @@ from detent.service import (
     passwords,
     pausing,
     policies,
+    remote_functions,
     replication,
     roles,
     rotations,
@@ -42,7 +46,9 @@ from detent.service import (
     versions,
 )
 
-SECRETS_MANAGER, DETENT, STS = "secretsmanager", "detent", "sts"  # signing names; of the first two, target prefixes too
+# Signing names; of the first two, target prefixes too.
+SECRETS_MANAGER, DETENT, STS, LAMBDA = "secretsmanager", "detent", "sts", "lambda"
+MAX_BODY = 1024 * 1024  # bytes; the largest value, all of it escaped in JSON, is under half of it
 # How the service takes members that are made of members.
 _PLAIN: Mapping[str, Callable[[Any], Any]] = {
     "add_replica_regions": lambda given: [(one.region, one.kms_key_id) for one in given],
@@ -60,6 +66,7 @@ class Runs(Enum):
     ON_LOOP = "a read short enough for the loop's own thread"
     ON_THREAD = "a read that may be long"
     ON_WRITER = "a write transaction"
+    INVOKING = "a read, and then a function's run without a transaction"
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,9 @@ class Operation:
     runs: Runs
     long_with: str | None = None  # the field whose presence makes a short read a long one
     parts: Callable[[Any], Iterable[AuditedPart]] | None = None  # of a call that stands for several: each is recorded
+    plain: Mapping[str, Callable[[Any], Any]] = field(default_factory=lambda: _PLAIN)
+    status: int = 200  # HTTP's, of success
+    most: int = MAX_BODY  # bytes of a request
     decoder: "msgspec.json.Decoder[shapes.Request]" = field(init=False)
     group: Group | None = field(init=False)  # with which others it is counted (I); None: it is not counted
     sized: tuple[str, ...] = field(init=False)  # members whose quota is counted in bytes
@@ -88,12 +98,12 @@ class Operation:
         shown = tuple((name, wire[:1].lower() + wire[1:]) for name, wire in named if name not in shapes.SENSITIVE)
         object.__setattr__(self, "shown", shown)
         object.__setattr__(self, "sized", tuple(shapes.SIZED & set(self.shape.__struct_fields__)))
-        object.__setattr__(self, "nested", bool(_PLAIN.keys() & set(self.shape.__struct_fields__)))
+        object.__setattr__(self, "nested", bool(self.plain.keys() & set(self.shape.__struct_fields__)))
 
     @property
     def reads_only(self) -> bool:
         """Whether the audit trail calls it read-only."""
-        return self.runs is not Runs.ON_WRITER
+        return self.runs not in (Runs.ON_WRITER, Runs.INVOKING)
 
     def runs_for(self, request: shapes.Request) -> Runs:
         """Say where this very request runs."""
@@ -105,9 +115,9 @@ class Operation:
         """Give the request's members as the service function takes them."""
         arguments = msgspec.structs.asdict(request)
         if self.nested:
-            for name in _PLAIN.keys() & arguments.keys():
+            for name in self.plain.keys() & arguments.keys():
                 if arguments[name] is not None:
-                    arguments[name] = _PLAIN[name](arguments[name])
+                    arguments[name] = self.plain[name](arguments[name])
         return arguments
 
     def audited(self, request: shapes.Request) -> dict[str, Any]:
@@ -481,6 +491,22 @@ _ROWS = (
         access_shapes.ListAdminSecrets,
         admin_secrets.list_admin_secrets,
         access_replies.admin_secrets,
+        Runs.ON_THREAD,
+    ),
+    Operation(
+        DETENT,
+        "PutRemoteFunction",
+        function_shapes.PutRemoteFunction,
+        remote_functions.put_remote_function,
+        function_replies.remote_function,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "GetFunctionLogs",
+        function_shapes.GetFunctionLogs,
+        function_logs.get_function_logs,
+        function_replies.logs,
         Runs.ON_THREAD,
     ),
 )

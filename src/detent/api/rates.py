@@ -72,6 +72,23 @@ _TABLE = (
     Group(50, ("CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey")),
     Group(50, ("CheckAccess",)),
     Group(50, ("AttachAdminSecret", "DetachAdminSecret", "ListAdminSecrets")),
+    Group(50, ("PutRemoteFunction", "GetFunctionLogs")),
+    # Lambda's own quotas; how often functions are invoked is bounded by how many run at once.
+    Group(100, ("GetFunction",)),
+    Group(15, ("GetPolicy",)),
+    Group(
+        15,
+        (
+            "CreateFunction",
+            "UpdateFunctionCode",
+            "UpdateFunctionConfiguration",
+            "GetFunctionConfiguration",
+            "ListFunctions",
+            "DeleteFunction",
+            "AddPermission",
+            "RemovePermission",
+        ),
+    ),
 )
 GROUPS: Mapping[str, Group] = {name: group for group in _TABLE for name in group.operations}
 

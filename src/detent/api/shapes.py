@@ -6,7 +6,10 @@ from msgspec import Meta, Struct
 
 # Members whose values never stand in an error, a log or the audit trail.
 SENSITIVE = frozenset(
-    {"secret_string", "secret_binary", "rotation_token", "random_password", "secret_access_key", "session_token"}
+    {
+        *("secret_string", "secret_binary", "rotation_token", "random_password", "secret_access_key", "session_token"),
+        *("code", "environment", "payload", "zip_file"),  # of functions
+    }
 )
 
 # Members whose quota counts bytes, of UTF-8 text or of decoded binary (A.7): no bound of msgspec's says so.
@@ -21,6 +24,8 @@ _SPECIAL = {
     "primary_secret_arn": "PrimarySecretARN",
     "replica_secret_arn": "ReplicaSecretARN",
     "admin_secret_arn": "AdminSecretARN",
+    "kms_key_arn": "KMSKeyArn",
+    "principal_org_id": "PrincipalOrgID",
 }
 
 

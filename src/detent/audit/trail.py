@@ -24,7 +24,13 @@ _IDENTITIES_KEPT = 1024  # callers; one is kept alive with its entry, so that no
 _identities: dict[int, tuple[Principal | None, str, msgspec.Raw]] = {}
 _VERSION = "1.08"
 _SOURCE = "secretsmanager.amazonaws.com"
-_SOURCES = {"secretsmanager": _SOURCE, "detent": "detent", "sts": "sts.amazonaws.com", "": _SOURCE}
+_SOURCES = {
+    "secretsmanager": _SOURCE,
+    "detent": "detent",
+    "sts": "sts.amazonaws.com",
+    "lambda": "lambda.amazonaws.com",
+    "": _SOURCE,
+}
 
 
 _SPECIAL = {"source_ip_address": "sourceIPAddress", "request_id": "requestID", "event_id": "eventID"}

@@ -62,6 +62,11 @@ class RotationFunction:
         self.strategy = strategy
         self.engine = engine
 
+    @property
+    def about(self) -> str:
+        """What it does, in one line."""
+        return f"{self.strategy.about} ({self.engine})"
+
     def __repr__(self) -> str:
         return f"RotationFunction({type(self.strategy).__name__}, {self.engine!r})"
 

@@ -44,6 +44,8 @@ class Folder:
         self.credentials = path / "credentials"
         self.config = path / "config"
         self.audit = path / "audit.log"
+        self.layers = path / "layers"
+        self.functions = path / "functions"  # what users' own functions are unpacked to
 
     def open(self) -> RootKeyset:
         """Make or check the folder, bring the store up to date, and give its keyset. Raises CannotStart."""
@@ -147,12 +149,12 @@ class Folder:
     def write_config(self, settings: Settings, port: int) -> None:
         """Say, in the form AWS clients read, where the server is."""
         profile = {"region": settings.region, "endpoint_url": settings.local_endpoint(port)}
-        if settings.tls_cert is not None and _is_own_root(settings.tls_cert, settings.tls_key):
+        if settings.tls_cert is not None and is_own_root(settings.tls_cert, settings.tls_key):
             profile["ca_bundle"] = str(settings.tls_cert.absolute())
         _write_ini(self.config, {"default": profile})
 
 
-def _is_own_root(certificate: Path, key: Path | None) -> bool:
+def is_own_root(certificate: Path, key: Path | None) -> bool:
     """Say whether a client that trusts this file alone accepts the server: it is self-signed, or holds its CA too.
 
     If not, clients are left to the CAs that they know: those of a bundle are trusted instead of them.

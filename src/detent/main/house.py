@@ -16,11 +16,16 @@ from detent.audit.trail import AuditTrail
 from detent.crypto.keyset import Keyset
 from detent.functions.builtin import BUILTIN
 from detent.main import auditing, metrics
+from detent.main.events import Events
 from detent.main.folder import Folder, SystemClock
+from detent.main.layers import Layers
+from detent.main.own_functions import Forgetting, StepFunctions
 from detent.main.settings import Settings
 from detent.main.space import Space
 from detent.main.sweeper import Batches, Chore, Sweeper
-from detent.model.ports import Audit, Clock, FunctionCaller, Meter, SessionCredentials
+from detent.model.errors import FunctionFailed
+from detent.model.function import UserFunction
+from detent.model.ports import Audit, Clock, FunctionCaller, FunctionRunner, Meter, SessionCredentials
 from detent.model.secret import Secret, VersionId
 from detent.rotation.invoker import Function, InProcess
 from detent.rotation.runner import Runner
@@ -48,6 +53,9 @@ class Steps:
             return scrubbing.scrub(self.server.env(tx, secret.region), secret, text)
 
 
+Runners = Callable[[Callable[[UserFunction], bytes]], FunctionRunner]  # makes one that reads code by what it is given
+
+
 class House:
     """Every room of one process, joined."""
 
@@ -60,13 +68,16 @@ class House:
         committed: Callable[[], None] = lambda: None,
         *,
         meter: Meter | None = None,
+        runners: Runners | None = None,
     ) -> None:
         """Open the store and the audit trail of a folder that was opened before.
 
-        `committed` is called after each commit of this process; `meter` None: nothing is counted.
+        `committed` is called after each commit of this process; `meter` None: nothing is counted; `runners` None:
+        users' own functions are not run here.
         """
         self.settings, self._meter = settings, meter
         self.folder = Folder(settings.data)
+        self.layers = Layers(self.folder.layers)
         self.clock = clock or SystemClock()
         self._journal = Journal(
             self.folder.audit,
@@ -78,6 +89,7 @@ class House:
         self._written = self.audit.batch()  # the records of one batch of the store's writer
         self.store = SqliteStore(self.folder.store, self.clock, committed, self._settle, self._record)
         self.functions = InProcess(functions, settings.all_regions, self.client, self.clock)
+        self._runner = None if runners is None else Forgetting(runners(self._code))
         self.server = Server(
             keyset,
             self.clock,
@@ -89,9 +101,19 @@ class House:
             timedelta(seconds=settings.jitter_seconds),
             settings.limits,
             timedelta(seconds=settings.manual_window_seconds),
+            {name: str(getattr(function, "about", "")) for name, function in functions.items()},
+            self._runner,
         )
 
         self._writing = replace(self.server, audit=self._written)  # for what runs in a write transaction
+
+    def _code(self, function: UserFunction) -> bytes:
+        """Give a function's zip. Raises FunctionFailed: it was changed or deleted meanwhile."""
+        with self.store.read() as tx:
+            code = tx.functions.code(function.code_sha256)
+        if code is None:
+            raise FunctionFailed(f"The code of {function.arn} is not there any more.")
+        return code
 
     def _settle(self, tx: Tx) -> None:
         following.settle(self._writing, tx)
@@ -131,6 +153,8 @@ class House:
         """Give what drives claimed rotations."""
         steps = Steps(self._writing, self.store)
         functions: FunctionCaller = self.functions
+        if self._runner is not None:
+            functions = StepFunctions(self.functions, self.server, self.store, self._runner)
         audit: Audit = self._written
         if self._meter is not None:
             functions = metrics.TimedFunctions(functions, self._meter, time.monotonic)
@@ -150,6 +174,10 @@ class House:
         """Give what claims due rotations; `wait` sleeps for so many seconds, or until something was committed."""
         return Scheduler(self.store, self.clock, self.runner().drive, self.settings.lease_seconds, wait)
 
+    def events(self) -> Events | None:
+        """Give what invokes functions with the events that wait for them; None: nothing is invoked here."""
+        return None if self._runner is None else Events(self.server, self.store, self._runner)
+
     def standing(self) -> metrics.Standing:
         """Give what metrics are read from."""
         return metrics.Standing(self.store, self.folder.store, self.folder.path)
@@ -165,8 +193,14 @@ class House:
         )
         return Sweeper(self.settings.sweep_seconds, chores)
 
+    def end_functions(self) -> None:
+        """End users' own functions, whatever they are at: who waits for one is told that it failed."""
+        if self._runner is not None:
+            self._runner.close()
+
     def close(self) -> None:
-        """Finish what was submitted."""
+        """End the functions that run, and finish what was submitted."""
+        self.end_functions()
         try:
             self.anchor()
         except Exception:

@@ -24,8 +24,9 @@ from types import FrameType
 from detent.crypto.keyset import Keyset
 from detent.main import metrics
 from detent.main.folder import Folder
-from detent.main.house import House
+from detent.main.house import House, Runners
 from detent.main.http import work
+from detent.main.runners import runners
 from detent.main.settings import CannotStart, Settings
 
 _STOP_SECONDS = 75  # for children, above all a rotation step; then they are killed, and the lease runs out
@@ -38,7 +39,7 @@ _fork = multiprocessing.get_context("fork")
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; `announce` is told the endpoint once it answers. Raises CannotStart."""
     os.umask(0o077)
-    _check_certificate(settings)
+    _check_certificates(settings)
     listening = _listen((settings.host, settings.port))
     watched = None if settings.metrics_address is None else _listen(settings.metrics_address)
     folder = Folder(settings.data)
@@ -49,12 +50,12 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     house.close()
     folder.write_config(settings, port)
     with metrics.counting(settings):
-        family = Family(settings, keyset, listening, watched)
+        family = Family(settings, keyset, listening, runners(settings, port), watched)
         family.run(lambda: announce(settings.endpoint(port)))
 
 
-def _check_certificate(settings: Settings) -> None:
-    """Load what the workers will load: they would end at once, again and again."""
+def _check_certificates(settings: Settings) -> None:
+    """Load what the workers and functions will load: they would end at once, again and again."""
     if settings.tls_cert is not None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key, "")
@@ -62,6 +63,11 @@ def _check_certificate(settings: Settings) -> None:
             raise CannotStart(
                 f"cannot use the certificate {settings.tls_cert} with the key {settings.tls_key}: {error.strerror}"
             ) from None
+    if settings.ca_bundle is not None:
+        try:
+            ssl.create_default_context(cafile=settings.ca_bundle)
+        except OSError as error:
+            raise CannotStart(f"cannot use the CA bundle {settings.ca_bundle}: {error.strerror or error}") from None
 
 
 def _listen(address: tuple[str, int]) -> socket.socket:
@@ -86,6 +92,7 @@ class Family:
     settings: Settings
     keyset: Keyset
     listening: socket.socket
+    runners: Runners
     watched: socket.socket | None = None  # where metrics are served
     stopping: bool = False
     _children: dict[str, BaseProcess] = field(default_factory=dict)
@@ -155,12 +162,13 @@ class Family:
         meter = None if self.watched is None else metrics.Counters()
         if name == "rotator":
             self.listening.close()
-            house = House(self.settings, self.keyset, meter=meter)  # its own commits, many a rotation, need not wake it
+            # Its own commits, many a rotation, need not wake it.
+            house = House(self.settings, self.keyset, meter=meter, runners=self.runners)
             if self.watched is not None:
                 metrics.serve(self.watched, house.standing())
             run = partial(_rotate, house, self._wait_for_commit)
         else:
-            house = House(self.settings, self.keyset, committed=self._say_committed, meter=meter)
+            house = House(self.settings, self.keyset, committed=self._say_committed, meter=meter, runners=self.runners)
             run = partial(work, house, self.listening, self._ready[1])
         try:
             run()
@@ -188,5 +196,9 @@ def _rotate(house: House, wait_for_commit: Callable[[float], None]) -> None:
         signal.signal(told, lambda _number, _frame: scheduler.stopping.set())
     sweeping = threading.Thread(target=house.sweeper().run, args=(scheduler.stopping,), name="sweeper", daemon=True)
     sweeping.start()
+    events = house.events()
+    handling = [] if events is None else events.start(scheduler.stopping)
     scheduler.run()
-    sweeping.join()
+    house.end_functions()  # a step was waited for; an event is handled again by whoever comes next
+    for thread in (sweeping, *handling):
+        thread.join()

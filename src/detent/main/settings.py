@@ -42,6 +42,10 @@ class Settings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     insecure_http: bool = False
+    ca_bundle: Path | None = (
+        None  # PEM; trusted besides the system's CAs by functions, and when one is called elsewhere
+    )
+    functions_unconfined: bool = False  # run users' own functions where nothing can confine them
     lease_seconds: float = 15.0  # after a worker dies, its rotation waits this long for another
     step_seconds: float = 60.0
     jitter_seconds: float = 300.0  # how far scheduled rotations are spread after a window opens

@@ -58,9 +58,9 @@ class NamedPrincipal:
         return None if found is None else found["number"] or found["root"]
 
     def means(self, caller: Principal) -> bool:
-        """Whether the caller is this principal, or belongs to it."""
+        """Whether the caller is this principal, or belongs to it; only a service has no account."""
         if self.kind is not PrincipalKind.AWS:
-            return False
+            return self.kind is PrincipalKind.SERVICE and not caller.account and self.name == caller.arn
         return self.is_anyone or self.account == caller.account or self.name in (caller.arn, caller.role)
 
 

@@ -117,6 +117,19 @@ class LocksOut(MalformedPolicy):
     """Your requested changes will not allow you to manage this secret in the future."""  # its kind is a Choice (G.1)
 
 
+class StaleFunction(BadState):
+    """The RevisionId provided does not match the latest RevisionId. Call the GetFunction/GetPolicy API to retrieve the
+    latest RevisionId."""  # noqa: D205, D209 - AWS's sentence
+
+
+class FunctionPolicyTooLong(LimitExceeded):
+    """The final policy size is bigger than the limit (20480)."""
+
+
+class TooManyEvents(LimitExceeded):
+    """Too many events wait for this function already: try again later."""
+
+
 class TokenInUse(Exists):
     """The version id is taken."""
 

@@ -1,6 +1,7 @@
 """A user's own rotation function, as Lambda's API tells of it. Its code and its environment lie apart."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -51,6 +52,7 @@ class UserFunction:
     layers: tuple[str, ...] = ()  # ARNs of layers, the first below the others
     remote: Remote | None = None
     policy: str = ""  # the resource policy that AddPermission made, JSON; empty: there is none
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def arn(self) -> str:

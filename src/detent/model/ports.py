@@ -80,7 +80,7 @@ class FunctionCaller(Protocol):
     """Calls rotation functions, wherever they run."""
 
     def exists(self, function: str) -> bool:
-        """Say whether a function of this ARN can be called."""
+        """Say whether a function of this ARN can be called that is no user's own: those are in the store."""
 
     def call(self, step: StepCall) -> None:
         """Run one step to its end. Raises FunctionFailed with a one-line reason."""
@@ -116,6 +116,12 @@ class FunctionRunner(Protocol):
     def refusal(self, function: UserFunction) -> str | None:
         """Say in one line why this function cannot be run here, with the cure; None: it can."""
 
+    def warning(self, function: UserFunction) -> str | None:
+        """Say in one line what this function, which can be run, will miss here; None: nothing."""
+
+    def flaw(self, code: bytes) -> str | None:
+        """Say in one line why a zip is no code, as far as a short look tells; None: it may be."""
+
     def invoke(self, invocation: Invocation) -> Invoked:
         """Run it to its end or its deadline. What goes wrong inside the function is in the answer.
 
@@ -123,10 +129,20 @@ class FunctionRunner(Protocol):
         """
 
     def forget(self, function: UserFunction) -> None:
-        """End what is kept warm of this function: it was changed or deleted."""
+        """Soon end what is kept warm of this function: it was changed or deleted. Does not wait."""
 
     def close(self) -> None:
         """End everything that was started."""
+
+
+class Outbound(Protocol):
+    """The one rule of where the server may connect to in somebody's name."""
+
+    def __call__(self, host: str, port: int, timeout: float) -> str:
+        """Give the one address to connect to; `timeout` is in seconds.
+
+        Raises FunctionFailed: there is no such name, or an address behind it is refused.
+        """
 
 
 class AuditedCall(NamedTuple):

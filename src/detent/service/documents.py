@@ -30,6 +30,7 @@ class DocumentKind(Enum):
     RESOURCE = (("Principal", "Action", "Resource"), r"\*|secretsmanager:[a-z0-9*?]+")
     IDENTITY = (("Action", "Resource"), r"\*|[a-z0-9-]+:[a-z0-9*?]+")  # a session's too
     TRUST = (("Principal", "Action"), r"\*|sts:[a-z0-9*?]+")
+    FUNCTION = (("Principal", "Action", "Resource"), r"\*|lambda:[a-z0-9*?]+")
 
     def __init__(self, paired: tuple[str, ...], action: str) -> None:
         """Take the elements of which each statement has one, or its opposite, and the form of an action."""

@@ -1,12 +1,13 @@
 """What a service function is given."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from detent.crypto.keyset import Keyset
 from detent.model.limits import Limits
-from detent.model.ports import Audit, Clock, FunctionCaller
+from detent.model.ports import Audit, Clock, FunctionCaller, FunctionRunner
 from detent.model.rotation import MANUAL_WINDOW
 from detent.store.protocol import Tx
 
@@ -25,6 +26,8 @@ class Server:
     jitter: timedelta  # how far scheduled rotations are spread after a window opens; zero: not at all
     limits: Limits = Limits()  # noqa: RUF009 - it cannot change
     manual_window: timedelta = MANUAL_WINDOW  # of a rotation that somebody asks for
+    builtin: Mapping[str, str] = field(default_factory=dict)  # functions in every account: name, what each does
+    runner: FunctionRunner | None = None  # of users' own functions; None: this server runs none
     keysets: dict[str, tuple[int, Keyset]] = field(default_factory=dict, repr=False)  # customers', by generation
     left: dict[str, bytes] = field(default_factory=dict, repr=False)  # what did not open: under which primary key
 

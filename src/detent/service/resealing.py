@@ -15,7 +15,7 @@ from detent.crypto.keyset import Keyset, version_context
 from detent.model.errors import CannotOpen
 from detent.model.keyset import ROOT_KEYSET_ID
 from detent.model.value import SealedValue
-from detent.service import keysets
+from detent.service import function_sealing, keysets
 from detent.service.access import key_context
 from detent.service.env import Env
 from detent.store.protocol import StaleVersion
@@ -72,6 +72,7 @@ def _all_stale(env: Env, limit: int) -> Iterator[_Stale]:
             yield from _access_keys(env, keyset, most)
     if root.size > 1:
         yield from _keysets(env, root)
+        yield from _function_parts(env, root, most)
         yield from _facts(env, root)
 
 
@@ -120,6 +121,12 @@ def _keysets(env: Env, root: Keyset) -> Iterator[_Stale]:
 
 def _reseal_keyset(env: Env, root: Keyset, keyset_id: str, sealed: bytes) -> None:
     env.tx.keysets.reseal(keyset_id, root.resealed_keyset(keyset_id, sealed))
+
+
+def _function_parts(env: Env, root: Keyset, limit: int) -> Iterator[_Stale]:
+    for part in env.tx.functions.stale(root.id, root.prefix, limit):
+        what = f"the {part.kind} of {part.function.arn} {part.request_id}".rstrip()
+        yield _Stale(what, root, partial(function_sealing.reseal, env, part))
 
 
 def _facts(env: Env, root: Keyset) -> Iterator[_Stale]:

@@ -15,6 +15,8 @@ from detent.model.value import SecretValue
 from detent.service import sealing
 from detent.service.authorization import allow
 from detent.service.env import Env
+from detent.service.function_lookup import key_of
+from detent.service.function_trust import CANNOT_INVOKE, INVOKE, permit_rotation
 from detent.service.lookup import checked_id, find, meant_by, permit
 from detent.service.pausing import require_running
 from detent.service.planning import stop_obstructed
@@ -105,26 +107,28 @@ def _settings(
     stored = secret.rotation
     arn = function or (stored and stored.function)
     if arn:
-        _check_function(env, caller, arn)
+        _check_function(env, caller, secret, arn)
     elif external is None:
         raise BadState("No Lambda rotation function ARN is associated with this secret.")
     turned_on = (stored or RotationSettings(None)).turned_on(rules, env.now)
     return replace(turned_on, function=arn or None, admin=_admin_link(env, caller, secret), external=external)
 
 
-def _check_function(env: Env, caller: Principal, arn: str) -> None:
+def _check_function(env: Env, caller: Principal, secret: Secret, arn: str) -> None:
     parts = function_parts(arn)
     if parts is None or parts.region != env.region:
         raise BadParameter(
             "Invalid rotation Lambda ARN. Ensure the ARN matches format"
             f" arn:{partition(env.region)}:lambda:{env.region}:{caller.account}:function:<functionName>."
         )
-    allow(env, caller, Ask("lambda:InvokeFunction", arn, parts.account))
+    key = key_of(arn)
+    own = None if key is None else env.tx.functions.find(key)
+    if own is not None:
+        permit_rotation(env, caller, secret, own)
+        return
+    allow(env, caller, Ask(INVOKE, arn, parts.account))
     if not env.server.functions.exists(arn):
-        raise NotPermitted(
-            "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access"
-            " to the principal secretsmanager.amazonaws.com."
-        )
+        raise NotPermitted(CANNOT_INVOKE)
 
 
 def _admin_link(env: Env, caller: Principal, secret: Secret) -> AdminLink | None:

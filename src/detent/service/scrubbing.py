@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from detent.model.errors import CannotOpen
+from detent.model.ports import SessionCredentials
 from detent.model.secret import Secret, VersionId
 from detent.service import sealing
 from detent.service.env import Env
@@ -17,6 +18,13 @@ def scrub(env: Env, secret: Secret, text: str) -> str:
     found = {value for version in env.tx.secrets.versions(secret.key) for value in _values(env, secret, version.id)}
     for value in sorted(found, key=len, reverse=True):
         text = text.replace(value, "***")
+    return text
+
+
+def scrub_credentials(credentials: SessionCredentials, text: str) -> str:
+    """Replace what a step's session is proven by."""
+    for value in (credentials.secret_access_key, credentials.session_token, credentials.rotation_token):
+        text = text.replace(str(value.reveal()), "***")
     return text
 
 

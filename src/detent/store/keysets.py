@@ -8,6 +8,14 @@ from detent.store import queries, rows
 from detent.store.protocol import StaleVersion
 from detent.store.statements import Statements
 
+_COUNTS = (
+    queries.COUNT_VERSIONS_UNDER,
+    queries.COUNT_ACCESS_KEYS_UNDER,
+    queries.COUNT_FUNCTIONS_UNDER,
+    queries.COUNT_FUNCTION_LOGS_UNDER,
+    queries.COUNT_FUNCTION_EVENTS_UNDER,
+)
+
 
 class SqlKeysets:
     """Few, and read on every call that seals or opens under one: rows are kept under the snapshot's stamp."""
@@ -51,9 +59,8 @@ class SqlKeysets:
 
     def seals(self, keyset_id: str, prefix: bytes) -> Seals:
         params = {"id": keyset_id, "prefix": prefix}
-        of_versions = self._tx.run(queries.COUNT_VERSIONS_UNDER, params).fetchone()
-        of_keys = self._tx.run(queries.COUNT_ACCESS_KEYS_UNDER, params).fetchone()
-        return Seals(of_versions[0] + of_keys[0], of_versions[1] + of_keys[1])
+        counts = [self._tx.run(count, params).fetchone() for count in _COUNTS]
+        return Seals(sum(total for total, _ in counts), sum(stale for _, stale in counts))
 
     def stale_versions(self, keyset_id: str, prefix: bytes, limit: int) -> list[StaleVersion]:
         found = self._tx.run(queries.STALE_VERSIONS, {"id": keyset_id, "prefix": prefix, "limit": limit})

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, Protocol, TypeVar
 
+from detent.model.function import FunctionKey, UserFunction
 from detent.model.identity import Identity, IdentityKey, IdentityKind, IdentityPolicy
 from detent.model.keyset import CustomerKeyset, Seals
 from detent.model.policy import Principal
@@ -344,6 +345,90 @@ class Policies(Protocol):
         """Remove a document; absent already is fine."""
 
 
+class FunctionLog(NamedTuple):
+    """What a function wrote during one invocation, sealed."""
+
+    request_id: str
+    moment: datetime
+    sealed: SealedValue
+
+
+class FunctionEvent(NamedTuple):
+    """An event that a function is to be invoked with, sealed; `attempts` counts the claims, this one too."""
+
+    id: int
+    function: UserFunction
+    request_id: str
+    accepted: datetime
+    attempts: int
+    sealed: SealedValue
+
+
+class StaleFunctionPart(NamedTuple):
+    """What is sealed of a function, and what its context is made of; the environment has no request id."""
+
+    kind: str  # environment, log, event
+    number: int
+    function: FunctionKey
+    request_id: str
+    sealed: SealedValue
+
+
+class Functions(Protocol):
+    """Users' own rotation functions, their code, what they wrote, and the events that wait for them."""
+
+    def find(self, key: FunctionKey) -> UserFunction | None:
+        """Find a function."""
+
+    def page(self, account: str, region: str, after: str, limit: int) -> list[UserFunction]:
+        """List an account's functions in a region by name, those behind the name given."""
+
+    def environment(self, key: FunctionKey) -> SealedValue | None:
+        """Find a function's sealed environment."""
+
+    def put(self, function: UserFunction, environment: SealedValue) -> None:
+        """Keep a function, in the place of the one of its key, with its log. Code that none has any more goes."""
+
+    def drop(self, key: FunctionKey) -> None:
+        """Remove a function with its log and its events; absent already is fine."""
+
+    def code(self, sha256: str) -> bytes | None:
+        """Find code by its base64 SHA-256."""
+
+    def keep_code(self, sha256: str, code: bytes) -> None:
+        """Keep code, before the function that has it; kept already is fine."""
+
+    def log(self, key: FunctionKey, log: FunctionLog, oldest: datetime, most: int) -> None:
+        """Keep what a function wrote, and no entry from before `oldest` or behind the newest `most` bytes."""
+
+    def logs(self, key: FunctionKey, since: datetime, limit: int) -> list[FunctionLog]:
+        """List so many of the newest entries from a moment on, in the order they were made."""
+
+    def add_event(self, key: FunctionKey, request_id: str, sealed: SealedValue, now: datetime) -> None:
+        """Keep an event, due at once."""
+
+    def count_events(self, key: FunctionKey) -> int:
+        """Say how many events wait for a function, or are being worked on."""
+
+    def has_due_event(self) -> bool:
+        """Say whether `claim_event` would find something."""
+
+    def claim_event(self, margin: timedelta) -> FunctionEvent | None:
+        """Give the longest due event to this caller, until the function's timeout and the margin have passed."""
+
+    def postpone_event(self, event: FunctionEvent, due: datetime) -> None:
+        """Let an event be claimed again from a moment on, unless somebody else has it now."""
+
+    def drop_event(self, event: FunctionEvent) -> None:
+        """Remove an event, unless somebody else has it now."""
+
+    def stale(self, keyset_id: str, prefix: bytes, limit: int) -> list[StaleFunctionPart]:
+        """List what lies under a keyset and begins with another prefix, in any order."""
+
+    def reseal(self, part: StaleFunctionPart, sealed: SealedValue) -> None:
+        """Keep the same under another seal."""
+
+
 class Tx(Protocol):
     """One unit of work."""
 
@@ -381,6 +466,10 @@ class Tx(Protocol):
     @property
     def identity_policies(self) -> IdentityPolicies:
         """Policies of accounts."""
+
+    @property
+    def functions(self) -> Functions:
+        """Users' own functions."""
 
     def changed(self) -> list[Secret]:
         """Give every secret this unit of work has saved, or changed a version of, as it is now; then forget them."""

@@ -29,6 +29,11 @@ _ACCESS_KEY = (
 )
 _ACCESS_KEYS = f"SELECT {_ACCESS_KEY} FROM access_keys k LEFT JOIN identities i ON i.key = k.identity_key"
 _IDENTITY = "i.key, i.account, i.kind, i.name, i.id, i.created_at, i.tags, i.trust, i.longest_session"
+_FUNCTION = (
+    "f.account, f.region, f.name, f.runtime, f.handler, f.timeout, f.memory, f.code_sha256, f.code_bytes, f.revision,"
+    " f.modified_at, f.role, f.description, f.layers, f.remote, f.policy, f.tags"
+)
+_EVENT = "id, function_key, request_id, accepted_at, attempts, ciphertext, keyset_id"
 _IDENTITY_POLICY = "p.account, p.name, p.document, p.created_at, p.changed_at"
 
 FACT = "SELECT value FROM facts WHERE name = :name"
@@ -120,9 +125,31 @@ _STALE_VERSIONS = (
 _STALE_ACCESS_KEYS = f"SELECT id, ciphertext, keyset_id FROM access_keys WHERE {_UNDER} AND {_SEAL}"
 STALE_VERSIONS = f"{_STALE_VERSIONS} < :prefix UNION ALL {_STALE_VERSIONS} > :prefix LIMIT :limit"
 STALE_ACCESS_KEYS = f"{_STALE_ACCESS_KEYS} < :prefix UNION ALL {_STALE_ACCESS_KEYS} > :prefix LIMIT :limit"
+_STALE_ENVIRONMENTS = (
+    "SELECT 'environment', key, account, region, name, '', ciphertext, keyset_id FROM functions"
+    f" WHERE {_UNDER} AND {_SEAL}"
+)
+_STALE_LOGS = (
+    "SELECT 'log', l.id, f.account, f.region, f.name, l.request_id, l.ciphertext, l.keyset_id FROM function_logs l"
+    " JOIN functions f ON f.key = l.function_key WHERE l.keyset_id = :id AND substr(l.ciphertext, 1, 5)"
+)
+_STALE_EVENTS = _STALE_LOGS.replace("'log'", "'event'").replace("function_logs", "function_events")
+STALE_FUNCTION_PARTS = " UNION ALL ".join(
+    f"{stale} {sorts} :prefix" for stale in (_STALE_ENVIRONMENTS, _STALE_LOGS, _STALE_EVENTS) for sorts in ("<", ">")
+)
+STALE_FUNCTION_PARTS = f"{STALE_FUNCTION_PARTS} LIMIT :limit"
+_RESEALED = "SET keyset_id = :keyset_id, ciphertext = :ciphertext"
+RESEAL_FUNCTION_PART = {
+    "environment": f"UPDATE functions {_RESEALED} WHERE key = :number",
+    "log": f"UPDATE function_logs {_RESEALED} WHERE id = :number",
+    "event": f"UPDATE function_events {_RESEALED} WHERE id = :number",
+}
 _COUNTS = f"SELECT count(*), count(CASE WHEN {_SEAL} <> :prefix THEN 1 END)"
 COUNT_VERSIONS_UNDER = f"{_COUNTS} FROM versions WHERE {_UNDER}"
 COUNT_ACCESS_KEYS_UNDER = f"{_COUNTS} FROM access_keys WHERE {_UNDER}"
+COUNT_FUNCTIONS_UNDER = f"{_COUNTS} FROM functions WHERE {_UNDER}"
+COUNT_FUNCTION_LOGS_UNDER = f"{_COUNTS} FROM function_logs WHERE {_UNDER}"
+COUNT_FUNCTION_EVENTS_UNDER = f"{_COUNTS} FROM function_events WHERE {_UNDER}"
 RESEAL_ACCESS_KEY = "UPDATE access_keys SET keyset_id = :keyset_id, ciphertext = :ciphertext WHERE id = :id"
 
 ADD_ROTATION = (
@@ -255,3 +282,56 @@ PUT_POLICY = (
     " ON CONFLICT (secret_key, name) DO UPDATE SET document = excluded.document"
 )
 DROP_POLICY = "DELETE FROM policies WHERE secret_key = :key AND name = :name"
+
+_NAMED_FUNCTION = "account = :account AND region = :region AND name = :name"
+_FUNCTION_KEY = f"(SELECT key FROM functions WHERE {_NAMED_FUNCTION})"
+FUNCTION = f"SELECT {_FUNCTION} FROM functions f WHERE {_NAMED_FUNCTION}"
+FUNCTION_KEYED = f"SELECT {_FUNCTION} FROM functions f WHERE key = :key"
+FUNCTIONS = (
+    f"SELECT {_FUNCTION} FROM functions f WHERE account = :account AND region = :region AND name > :after"
+    " ORDER BY name LIMIT :limit"
+)
+FUNCTION_ENVIRONMENT = f"SELECT ciphertext, keyset_id FROM functions WHERE {_NAMED_FUNCTION}"
+PUT_FUNCTION = (
+    "INSERT INTO functions (account, region, name, runtime, handler, timeout, memory, code_sha256, code_bytes,"
+    " revision, modified_at, role, description, layers, remote, policy, tags, keyset_id, ciphertext)"
+    " VALUES (:account, :region, :name, :runtime, :handler, :timeout, :memory, :code_sha256, :code_bytes, :revision,"
+    " :modified_at, :role, :description, :layers, :remote, :policy, :tags, :keyset_id, :ciphertext)"
+    " ON CONFLICT (account, region, name) DO UPDATE SET runtime = excluded.runtime, handler = excluded.handler,"
+    " timeout = excluded.timeout, memory = excluded.memory, code_sha256 = excluded.code_sha256,"
+    " code_bytes = excluded.code_bytes, revision = excluded.revision, modified_at = excluded.modified_at,"
+    " role = excluded.role, description = excluded.description, layers = excluded.layers, remote = excluded.remote,"
+    " policy = excluded.policy, tags = excluded.tags, keyset_id = excluded.keyset_id,"
+    " ciphertext = excluded.ciphertext"
+)
+DROP_FUNCTION = f"DELETE FROM functions WHERE {_NAMED_FUNCTION}"
+FUNCTION_CODE = "SELECT zip FROM function_code WHERE sha256 = :sha256"
+KEEP_FUNCTION_CODE = "INSERT INTO function_code (sha256, zip) VALUES (:sha256, :zip) ON CONFLICT (sha256) DO NOTHING"
+DROP_UNUSED_CODE = "DELETE FROM function_code WHERE sha256 NOT IN (SELECT code_sha256 FROM functions)"
+ADD_FUNCTION_LOG = (
+    "INSERT INTO function_logs (function_key, request_id, logged_at, keyset_id, ciphertext)"
+    f" SELECT key, :request_id, :logged_at, :keyset_id, :ciphertext FROM functions WHERE {_NAMED_FUNCTION}"
+)
+TRIM_FUNCTION_LOGS = (  # what is too old, and what lies behind the newest entries that fit
+    f"DELETE FROM function_logs WHERE function_key = {_FUNCTION_KEY} AND (logged_at < :oldest OR id IN"
+    " (SELECT id FROM (SELECT id, sum(length(ciphertext)) OVER (ORDER BY logged_at DESC, id DESC) AS size"
+    f" FROM function_logs WHERE function_key = {_FUNCTION_KEY}) AS sized WHERE size > :most))"
+)
+FUNCTION_LOGS = (
+    "SELECT request_id, logged_at, ciphertext, keyset_id FROM function_logs"
+    f" WHERE function_key = {_FUNCTION_KEY} AND logged_at >= :since ORDER BY logged_at DESC, id DESC LIMIT :limit"
+)
+ADD_FUNCTION_EVENT = (
+    "INSERT INTO function_events (function_key, request_id, accepted_at, due_at, keyset_id, ciphertext)"
+    f" SELECT key, :request_id, :now, :now, :keyset_id, :ciphertext FROM functions WHERE {_NAMED_FUNCTION}"
+)
+COUNT_FUNCTION_EVENTS = f"SELECT count(*) FROM function_events WHERE function_key = {_FUNCTION_KEY}"
+FUNCTION_EVENTS_DUE = f"SELECT 1 FROM function_events WHERE due_at <= :now AND {_RUNNING} LIMIT 1"
+CLAIM_FUNCTION_EVENT = (
+    "UPDATE function_events SET attempts = attempts + 1, due_at = :now + :margin +"
+    " (SELECT timeout FROM functions f WHERE f.key = function_key) WHERE id ="
+    f" (SELECT id FROM function_events WHERE due_at <= :now AND {_RUNNING} ORDER BY due_at, id LIMIT 1)"
+    f" RETURNING {_EVENT}"
+)
+POSTPONE_FUNCTION_EVENT = "UPDATE function_events SET due_at = :due WHERE id = :id AND attempts = :attempts"
+DROP_FUNCTION_EVENT = "DELETE FROM function_events WHERE id = :id AND attempts = :attempts"

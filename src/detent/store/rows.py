@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from detent.model.function import FunctionKey, Remote, UserFunction
 from detent.model.identity import Identity, IdentityKind, IdentityPolicy, identity_arn
 from detent.model.keyset import CustomerKeyset
 from detent.model.policy import Principal, Session, StepGrant
@@ -15,24 +16,26 @@ from detent.model.rotation import Attempt, Purpose, Rotation, State, Step
 from detent.model.schedule import Window
 from detent.model.secret import RotationSettings, Secret, Version, VersionId
 from detent.model.value import SealedValue
-from detent.store.protocol import AccessKey, KeyUse
+from detent.store.protocol import AccessKey, FunctionLog, KeyUse, StaleFunctionPart
 
 Row = Sequence[Any]
 Params = dict[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 _encode = msgspec.json.encode
 _labels = msgspec.json.Decoder(dict[str, str]).decode
 _settings = msgspec.json.Decoder(RotationSettings).decode
 _replicas = msgspec.json.Decoder(tuple[Replica, ...]).decode
 _primary = msgspec.json.Decoder(PrimaryLink).decode
 _session = msgspec.json.Decoder(Session).decode
+_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_remote = msgspec.json.Decoder(Remote).decode
 
 
 def to_micros(moment: datetime | None) -> int | None:
     """Give a moment as the store keeps it."""
-    return None if moment is None else (moment - _EPOCH) // _MICROSECOND
+    return None if moment is None else (moment - _EPOCH) // MICROSECOND
 
 
 def moment(micros: int) -> datetime:
@@ -309,3 +312,59 @@ def identity_policy_params(policy: IdentityPolicy) -> Params:
         "created_at": to_micros(policy.created),
         "changed_at": to_micros(policy.changed),
     }
+
+
+def function(row: Row) -> UserFunction:
+    """Read a row of the columns in `queries._FUNCTION`."""
+    account, region, name, runtime, handler, timeout, memory, code_sha256, code_bytes, revision, modified, *rest = row
+    role, description, layers, remote, policy, tags = rest
+    return UserFunction(
+        FunctionKey(account, region, name),
+        runtime,
+        handler,
+        timeout * MICROSECOND,
+        memory,
+        code_sha256,
+        code_bytes,
+        revision,
+        moment(modified),
+        role,
+        description,
+        () if layers is None else _texts(layers),
+        None if remote is None else _remote(remote),
+        policy,
+        {} if tags is None else _labels(tags),
+    )
+
+
+def function_params(function: UserFunction) -> Params:
+    """Give a function's columns, but for its environment."""
+    return {
+        **function.key._asdict(),
+        "runtime": function.runtime,
+        "handler": function.handler,
+        "timeout": function.timeout // MICROSECOND,
+        "memory": function.memory,
+        "code_sha256": function.code_sha256,
+        "code_bytes": function.code_bytes,
+        "revision": function.revision,
+        "modified_at": to_micros(function.modified),
+        "role": function.role,
+        "description": function.description,
+        "layers": _json(function.layers or None),
+        "remote": _json(function.remote),
+        "policy": function.policy,
+        "tags": _json(function.tags or None),
+    }
+
+
+def function_log(row: Row) -> FunctionLog:
+    """Read a row of a function's log."""
+    request_id, logged, *kept = row
+    return FunctionLog(request_id, moment(logged), SealedValue(*kept))
+
+
+def stale_function_part(row: Row) -> StaleFunctionPart:
+    """Read a row of `queries.STALE_FUNCTION_PARTS`."""
+    kind, number, account, region, name, request_id, *kept = row
+    return StaleFunctionPart(kind, number, FunctionKey(account, region, name), request_id, SealedValue(*kept))

@@ -14,6 +14,7 @@ from detent.model.secret import Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
 from detent.store import queries, rows, search
 from detent.store.access_keys import SqlAccessKeys
+from detent.store.functions import SqlFunctions
 from detent.store.identities import SqlIdentities, SqlIdentityPolicies
 from detent.store.keysets import SqlKeysets
 from detent.store.policies import SqlPolicies
@@ -59,6 +60,7 @@ class SqlTx:
         self.policies = SqlPolicies(self)
         self.identities = SqlIdentities(self)
         self.identity_policies = SqlIdentityPolicies(self)
+        self.functions = SqlFunctions(self, clock)
 
     def run(self, sql: str, params: Mapping[str, Any]) -> Result:
         """Run a statement."""

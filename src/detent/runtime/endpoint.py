@@ -1,0 +1,186 @@
+"""The Lambda Runtime API (2018-06-01), and credentials, for one function's process and nobody else."""
+
+import contextlib
+import json
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from socketserver import BaseServer
+from typing import Any, cast
+
+from detent.model.ports import SessionCredentials
+from detent.model.value import SecretValue
+from detent.runtime.exchange import Answer, Event, Exchange
+from detent.runtime.peers import LOOPBACK, Peer, peer_of
+from detent.runtime.telling import failure
+
+API = "/2018-06-01/runtime/"
+CREDENTIALS = "/credentials"
+_JSON = "application/json"  # without a type AWS's own client crashes
+_ANSWER_PARTS = 3  # invocation/<id>/response
+# So soon every SDK asks anew at each call, which is what makes a client follow from one step's session to the next's.
+_CREDENTIALS_SECONDS = 60
+_NO_CREDENTIALS = {  # an SDK that finds none looks for them for seconds; these are refused wherever they are used
+    "AccessKeyId": "ASIANOCREDENTIALSHERE",
+    "SecretAccessKey": "this invocation has no credentials",
+    "Token": "this invocation has no credentials",
+}
+
+
+class Endpoint:
+    """An HTTP server on a loopback port of its own. What does not come from the process itself is refused."""
+
+    def __init__(self, exchange: Exchange, is_its: Callable[[Peer], bool], payload_bytes: int) -> None:
+        """Listen, and answer from the exchange."""
+        self.exchange, self.is_its, self.payload_bytes = exchange, is_its, payload_bytes
+        self.token = secrets.token_urlsafe()  # that SDKs send for credentials
+        self._listener = socket.create_server((LOOPBACK, 0))
+        self.address = f"{LOOPBACK}:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, name="runtime API", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, address = self._listener.accept()
+            except OSError:  # closed
+                return
+            threading.Thread(target=self._answer, args=(connection, address), name="runtime API", daemon=True).start()
+
+    def _answer(self, connection: socket.socket, address: Any) -> None:  # noqa: ANN401 - as accept gives it
+        with connection, contextlib.suppress(OSError):  # the process may end at any moment
+            _Conversation(connection, address, cast("BaseServer", self))  # which it only hands on
+
+    def close(self) -> None:
+        """Listen no more. Connections end with the process at their other end."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+        self._listener.close()
+
+
+class _Conversation(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"  # so that it is kept
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: Endpoint  # type: ignore[assignment]
+
+    def setup(self) -> None:
+        super().setup()
+        peer = peer_of(self.connection)
+        self._known = peer is not None and self.server.is_its(peer)
+
+    def do_GET(self) -> None:
+        """Give the next event, or credentials."""
+        if not self._known:
+            self._refuse(HTTPStatus.FORBIDDEN, "This address is another function's.")
+        elif self.path == API + "invocation/next":
+            self._next()
+        elif self.path == CREDENTIALS and secrets.compare_digest(
+            self.headers["Authorization"] or "", self.server.token
+        ):
+            self._say(HTTPStatus.OK, json.dumps(_told(self.server.exchange.credentials())).encode())
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND, f"There is no {self.path} here.")
+
+    def do_POST(self) -> None:
+        """Take an answer."""
+        if not self._known:
+            self._refuse(HTTPStatus.FORBIDDEN, "This address is another function's.")
+            return
+        body = self._body()
+        parts = self.path.removeprefix(API).split("/")
+        if parts == ["init", "error"]:
+            self.server.exchange.failed_to_start(Answer(body or b"{}", failed=True, ends=True))
+            self._say(HTTPStatus.ACCEPTED, b'{"status":"OK"}')
+        elif len(parts) == _ANSWER_PARTS and parts[0] == "invocation" and parts[2] in ("response", "error"):
+            self._answer(parts[1], body, failed=parts[2] == "error")
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND, f"There is no {self.path} here.")
+
+    def _next(self) -> None:
+        taken = self.server.exchange.take()
+        if taken is None:
+            self.close_connection = True
+            return
+        event, seconds = taken
+        self._say(HTTPStatus.OK, event.payload, _headers(event, seconds))
+
+    def _answer(self, request_id: str, body: bytes | None, *, failed: bool) -> None:
+        if body is None:
+            most = self.server.payload_bytes
+            said = f"Response payload size exceeded maximum allowed payload size ({most} bytes)."
+            told = failure("Function.ResponseSizeTooLarge", said)
+            self.server.exchange.answer(request_id, Answer(told, failed=True, ends=True))
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said)
+        elif self.server.exchange.answer(request_id, Answer(body, failed)):
+            self._say(HTTPStatus.ACCEPTED, b'{"status":"OK"}')
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, f"The request {request_id} is not being answered.")
+
+    def _body(self) -> bytes | None:
+        """Read the body; None: it is larger than may be. The connection cannot be used on then."""
+        most = self.server.payload_bytes
+        if "chunked" in (self.headers["Transfer-Encoding"] or ""):
+            body = b"".join(self._chunks(most))
+        else:
+            length = int(self.headers["Content-Length"] or 0)
+            body = self.rfile.read(min(length, most + 1))
+        self.close_connection |= len(body) > most
+        return body if len(body) <= most else None
+
+    def _chunks(self, most: int) -> Any:  # noqa: ANN401 - an iterator
+        while most >= 0 and (size := int(self.rfile.readline().partition(b";")[0], 16)):
+            yield self.rfile.read(min(size, most + 1))
+            most -= size
+            self.rfile.readline()
+        if most >= 0:
+            self.rfile.readline()
+
+    def _say(self, status: HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response_only(status)
+        for name, value in {"Content-Type": _JSON, "Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _refuse(self, status: HTTPStatus, why: str) -> None:
+        self.close_connection = True
+        self._say(status, failure(status.phrase.replace(" ", ""), why))
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Stay silent: the server's log is not the function's."""
+
+
+def _headers(event: Event, seconds: float) -> dict[str, str]:
+    return {
+        "Lambda-Runtime-Aws-Request-Id": event.request_id,
+        "Lambda-Runtime-Deadline-Ms": str(int((time.time() + seconds) * 1000)),
+        "Lambda-Runtime-Invoked-Function-Arn": event.arn,
+        "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Sampled=0",
+    }
+
+
+def _told(credentials: SessionCredentials | None) -> dict[str, str]:
+    soon = datetime.now(UTC) + timedelta(seconds=_CREDENTIALS_SECONDS)
+    expiration = {"Expiration": soon.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    if credentials is None:
+        return {**_NO_CREDENTIALS, **expiration}
+    return {
+        "AccessKeyId": credentials.access_key_id,
+        "SecretAccessKey": _text(credentials.secret_access_key),
+        "Token": _text(credentials.session_token),
+        **expiration,
+    }
+
+
+def _text(value: SecretValue) -> str:
+    revealed = value.reveal()
+    return revealed if isinstance(revealed, str) else revealed.decode()
