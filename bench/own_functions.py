@@ -66,9 +66,10 @@ def millis(work: Callable[[], object]) -> float:
     return (time.perf_counter() - began) * 1e3
 
 
-def told(figure: float, goal: float) -> str:
-    """Say what was wanted, and whether it was missed."""
-    return f"(goal {goal})" if figure <= goal else f"(goal {goal}) OVER"
+def report(what: str, taken: float, beside: tuple[str, float], figure: float, goal: float) -> None:
+    """Print one figure: what was measured and beside what, in milliseconds, what comes of it, and the goal."""
+    over = "" if figure <= goal else "  OVER"
+    print(f"  {what:16} {taken:7.1f} ms, {beside[0]} {beside[1]:7.1f} ms: {figure:5.2f} (goal {goal}){over}")
 
 
 def print_warm(server: Detent) -> None:
@@ -78,9 +79,7 @@ def print_warm(server: Detent) -> None:
     client.invoke(FunctionName=arn)
     warm = median(millis(lambda: client.invoke(FunctionName=arn)) for _ in range(ROUNDS * 10))
     call = median(millis(secrets.list_secrets) for _ in range(ROUNDS * 10))
-    print(
-        f"  warm invocation {warm:.1f} ms, a plain call {call:.1f} ms: {warm - call:.1f} ms {told(warm - call, WARM_MILLIS)}"
-    )
+    report("warm invocation", warm, ("a plain call", call), warm - call, WARM_MILLIS)
 
 
 def print_cold(server: Detent) -> None:
@@ -92,10 +91,7 @@ def print_cold(server: Detent) -> None:
     for arn in arns:
         plain.append(millis(lambda: subprocess.run(command, env=environment, check=True)))
         cold.append(millis(lambda arn=arn: client.invoke(FunctionName=arn)))
-    ratio = median(cold) / median(plain)
-    print(
-        f"  cold start {median(cold):.0f} ms, python alone {median(plain):.0f} ms: {ratio:.2f} {told(ratio, COLD_RATIO)}"
-    )
+    report("cold start", median(cold), ("python alone", median(plain)), median(cold) / median(plain), COLD_RATIO)
 
 
 def print_rotation(server: Detent, target: Target) -> None:
@@ -109,10 +105,7 @@ def print_rotation(server: Detent, target: Target) -> None:
         if turn > 1:
             bare.append(taken)
             whole.append(rotated)
-    ratio = median(whole) / median(bare)
-    print(
-        f"  rotation {median(whole):.0f} ms, its handler alone {median(bare):.0f} ms: {ratio:.2f} {told(ratio, ROTATION_RATIO)}"
-    )
+    report("rotation", median(whole), ("its handler", median(bare)), median(whole) / median(bare), ROTATION_RATIO)
 
 
 class Direct:
