@@ -5,9 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
+import pymysql
 from psycopg import sql
 
+from detent.functions.engines.mariadb.accounts import digest_of
 from detent.functions.engines.postgres.clones import privileges_of
+from detent.functions.passwords import Password
+from detent.functions.tls import context_for
 
 Value = Mapping[str, Any]
 Work = Callable[[Value, Any], dict[str, Any]]  # takes the value of now and the admin's, gives the new one
@@ -79,7 +83,73 @@ def postgres_alternating(value: Value, admin: Value) -> dict[str, Any]:
     return new
 
 
+# MariaDB
+
+
+def mariadb(value: Value) -> "pymysql.Connection[Any]":
+    """Log in."""
+    mode = value.get("sslmode", "prefer")
+    return pymysql.connect(
+        host=value["host"],
+        port=value["port"],
+        user=value["username"],
+        password=value["password"].encode(),
+        ssl=context_for(value, mode) if mode == "require" else None,
+        ssl_disabled=mode != "require",
+        autocommit=True,
+    )
+
+
+def asked(connection: "pymysql.Connection[Any]", *statements: str) -> None:
+    """Run statements."""
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def mariadb_single(value: Value, _admin: Value | None) -> dict[str, Any]:
+    """Log in, change, log in, one statement."""
+    new = {**value, "password": new_password()}
+    with mariadb(value) as connection:
+        asked(connection, f"SET PASSWORD = '{digest_of(Password(new['password']))}'")
+    with mariadb(new) as connection:
+        asked(connection, "SELECT 1")
+    return new
+
+
+def mariadb_dual(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in as current; as admin, look and change; log in, one statement; see that the former still logs in."""
+    new, user = {**value, "password": new_password()}, value["username"]
+    mariadb(value).close()
+    rules = " OR ".join(f"mysql_native_password USING '{digest_of(Password(one['password']))}'" for one in (new, value))
+    with mariadb(admin) as connection:
+        asked(connection, f"SHOW CREATE USER `{user}`", f"ALTER USER `{user}` IDENTIFIED VIA {rules}")
+    mariadb(value).close()
+    with mariadb(new) as connection:
+        asked(connection, "SELECT 1")
+    return new
+
+
+def mariadb_alternating(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in as current; as admin, compare and change; log in as the other; ask both for what they may do."""
+    new = {**value, "username": other(value["username"]), "password": new_password()}
+    digest, pair = digest_of(Password(new["password"])), [f"`{one['username']}`" for one in (value, new)]
+    mine = ("SHOW GRANTS", "SHOW CREATE USER")
+    mariadb(value).close()
+    with mariadb(admin) as connection:
+        asked(connection, f"CREATE USER IF NOT EXISTS {pair[1]}", *(f"SHOW GRANTS FOR {one}" for one in pair))
+        asked(connection, f"ALTER USER {pair[1]} IDENTIFIED VIA mysql_native_password USING '{digest}'")
+    with mariadb(new) as connection:
+        asked(connection, "SELECT 1", *mine)
+    with mariadb(value) as connection:
+        asked(connection, *mine)
+    return new
+
+
 FLOORS: dict[tuple[str, str], Work] = {
     ("postgres", "single-user"): postgres_single,
     ("postgres", "alternating-users"): postgres_alternating,
+    ("mariadb", "single-user"): mariadb_single,
+    ("mariadb", "dual-password"): mariadb_dual,
+    ("mariadb", "alternating-users"): mariadb_alternating,
 }

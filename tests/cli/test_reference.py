@@ -37,7 +37,17 @@ def test_every_command_is_in_the_reference() -> None:
         "version",
     }
     groups = {group.name for group in app.registered_groups}
-    assert groups == {"users", "roles", "policies", "access-keys", "admin-secret", "audit", "keyset", "functions"}
+    assert groups == {
+        "users",
+        "roles",
+        "policies",
+        "access-keys",
+        "admin-secret",
+        "audit",
+        "keyset",
+        "functions",
+        "layers",
+    }
     assert all(f"## `detent {name}`" in REFERENCE.read_text() for name in names | groups)
 
 

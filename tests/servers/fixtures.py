@@ -10,11 +10,12 @@ import pytest
 from servers.canary import Canary
 from servers.certificates import Certificates, make_certificates
 from servers.detent import RunningDetent, running
+from servers.mariadb import MariadbTarget, start_mariadb
 from servers.postgres import PostgresTarget
 from servers.table import SERVERS
 from servers.target import Target
 
-_OURS = ("detent", "psycopg", "uvicorn")
+_OURS = ("detent", "psycopg", "pymysql", "uvicorn")
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +51,19 @@ def tls_postgres(postgres_from: Callable[[str], PostgresTarget]) -> PostgresTarg
 def plain_postgres(postgres_from: Callable[[str], PostgresTarget]) -> PostgresTarget:
     """The wheel's PostgreSQL, which offers no TLS."""
     return postgres_from("wheel")
+
+
+@pytest.fixture
+def mariadb(server_of: Callable[[str], MariadbTarget]) -> MariadbTarget:
+    """A MariaDB, which offers TLS with a certificate for ``localhost``."""
+    return server_of("mariadb-tls")
+
+
+@pytest.fixture(scope="session")
+def plain_mariadb(certificates: Certificates) -> Iterator[MariadbTarget]:
+    """A MariaDB which offers no TLS."""
+    with ExitStack() as running:
+        yield start_mariadb(running, certificates, "plain")
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from functools import partial
 
 from detent.functions.builtin import BUILTIN
 from servers.certificates import Certificates
+from servers.mariadb import start_mariadb
 from servers.postgres import start_postgres
 from servers.target import Target
 
@@ -13,6 +14,7 @@ from servers.target import Target
 SERVERS: dict[str, Callable[[ExitStack, Certificates], Target]] = {
     "postgres-system": partial(start_postgres, source="system"),
     "postgres-wheel": partial(start_postgres, source="wheel"),
+    "mariadb-tls": partial(start_mariadb, kind="tls"),
 }
 # every row with every function of its engine
 ROWS = [(row, name) for row in SERVERS for name in BUILTIN if BUILTIN[name].engine == row.partition("-")[0]]

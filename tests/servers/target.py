@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from detent.functions.engines import Engine, Login, engine_named
+from detent.functions.errors import EngineUnavailable
 from detent.functions.values import login_of
 
 OLD = "canary-current-password"
@@ -23,6 +24,8 @@ class Target(ABC):
     refused_probe: ClassVar[Any] = None  # a probe that a fresh user may not run
     granted_probe: ClassVar[Any] = None  # one that it may
     offers_tls: bool = False
+    # LoginRejected where the server does not tell it from a wrong password
+    refuses_plaintext: ClassVar[type[Exception]] = EngineUnavailable
     writes_log: ClassVar[str] = ""  # stands in log_text() after a change, as a sign that the log is on
     drivers: ClassVar[tuple[str, ...]] = ()  # modules without which the engine cannot connect
 

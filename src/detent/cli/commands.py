@@ -19,18 +19,15 @@ from detent.cli import (
     backup_commands,
     functions_commands,
     keyset_commands,
+    layers_commands,
     policy_commands,
     role_commands,
     user_commands,
 )
 from detent.cli.failure import CommandFailed
+from detent.cli.options import Server
 from detent.main.settings import Settings
 
-_SERVER = (
-    "The data folder of a server on this machine: its endpoint and its root access key are used, whatever the"
-    " AWS_… variables say. Default: what AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE and AWS_ENDPOINT_URL say, as for"
-    " any AWS client; if none of them is set, DETENT_DATA, else ~/.detent."
-)
 _USAGE: type[Any] = typer.BadParameter.__mro__[2]  # every fault of usage; typer gives this class no public name
 
 _FILE: dict[str, Any] = {"metavar": "FILE", "readable": False}  # whoever opens it says better why it cannot
@@ -53,7 +50,6 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(keyset_commands.app, name="keyset")
 
-Server = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_SERVER)]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name or ARN.", show_default=False)]
 
 
@@ -225,6 +221,7 @@ app.add_typer(policy_commands.app, name="policies")
 app.add_typer(access_key_commands.app, name="access-keys")
 app.add_typer(admin_secret_commands.app, name="admin-secret")
 app.add_typer(functions_commands.app, name="functions")
+app.add_typer(layers_commands.app, name="layers")
 
 
 def main() -> None:

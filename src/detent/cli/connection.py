@@ -5,9 +5,10 @@ DETENT_DATA or ~/.detent. There is always an endpoint, so no call can go to AWS 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +51,12 @@ _LIMITS: Final = {
 }
 
 
+_NO_WAY_BACK: Final = {  # a function may run for 15 minutes, and a call that was sent may have run
+    "read_timeout": 910,
+    "retries": {"mode": "standard", "total_max_attempts": 1},
+}
+
+
 @dataclass(frozen=True)
 class Server:
     """One server: `secrets` is boto3's client of Secrets Manager, `own` that of Detent's own API, `sts` that of STS."""
@@ -58,6 +65,12 @@ class Server:
     secrets: Any
     own: Any
     sts: Any = None
+    make: Callable[..., Any] = field(default=lambda *_, **__: None, repr=False)  # a client of one more service
+
+    @cached_property
+    def functions(self) -> Any:  # noqa: ANN401 - boto3's client
+        """The client of Lambda's API; its model is large, and few commands need it."""
+        return self.make("lambda", **_NO_WAY_BACK)
 
     @property
     def account(self) -> str:
@@ -107,8 +120,13 @@ def _of_environment() -> Server:
 
 def _clients(core: Any, endpoint: str, **settings: Any) -> Server:  # noqa: ANN401 - a botocore session
     session = boto3.session.Session(botocore_session=core)
-    secrets, sts = (session.client(name, endpoint_url=endpoint, **settings) for name in ("secretsmanager", "sts"))
-    return Server(endpoint, secrets, client(endpoint, session=core, **settings), sts)
+
+    def make(name: str, **limits: Any) -> Any:  # noqa: ANN401 - as above
+        config = settings["config"].merge(Config(**limits))
+        return session.client(name, endpoint_url=endpoint, **{**settings, "config": config})
+
+    own = client(endpoint, session=core, **settings)
+    return Server(endpoint, make("secretsmanager"), own, make("sts"), make)
 
 
 def _explained(error: Exception, endpoint: str) -> str:

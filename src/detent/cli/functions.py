@@ -5,7 +5,10 @@ from pathlib import Path
 
 from rich.text import Text
 
+from detent.cli import user_functions
 from detent.cli.acting import acting
+from detent.cli.connection import connected, is_folder_meant
+from detent.cli.data_folder import named
 from detent.cli.failure import CommandFailed
 from detent.cli.screen import facts, screen, table
 from detent.functions import choosing
@@ -17,17 +20,46 @@ from detent.functions.errors import StepFailed
 _NAMES = {"user": "app", "admin": "rotator"}  # what stands for the names in the statements that are shown
 
 
-def show_all() -> None:
-    """List the built-in functions."""
+def show_all(data: Path | None) -> None:
+    """List the built-in functions, then the users' own: of the server that is meant, if there is any."""
     listed = table("function", "what it does")
     for name, function in BUILTIN.items():
         listed.add_row(Text(name), Text(function.strategy.about))
+    own = _own_rows(data)
     screen().print(listed)
+    screen().print()
+    if isinstance(own, str):
+        screen().print(Text(f"Your own functions are not listed: {own}", "dim"))
+        return
+    yours = table("your own function", "runs", "changed")
+    for row in own:
+        yours.add_row(*row)
+    screen().print(yours if own else "You have no functions of your own: detent functions add makes one.")
 
 
-def show(name: str) -> None:
-    """Show one function."""
-    function = _named(name)
+def show(data: Path | None, name: str) -> None:
+    """Show one function, built in or a user's own."""
+    if name in BUILTIN:
+        _show_built_in(name, BUILTIN[name])
+        return
+    if is_folder_meant(data) and data is None and not named(None).exists():
+        raise CommandFailed(f"there is no function {name!r} built in; there are: {', '.join(BUILTIN)}")
+    with connected(data) as server:
+        user_functions.show(server, name)
+
+
+def _own_rows(data: Path | None) -> list[tuple[Text, Text, Text]] | str:
+    """Give the users' own functions; where nobody said which server is meant, perhaps why there are none."""
+    try:
+        with connected(data) as server:
+            return user_functions.rows(server)
+    except CommandFailed as failure:
+        if data is not None or not is_folder_meant(data):
+            raise
+        return str(failure)
+
+
+def _show_built_in(name: str, function: RotationFunction) -> None:
     known, out = choosing.facts_of(function), screen()
     out.print(Text(f"{name}: {function.strategy.about}"))
     _section("The secret's JSON", facts(choosing.keys_of(function)))
@@ -57,13 +89,6 @@ def recommend(data: Path | None, name: str) -> None:
     for other in choice.others:
         out.print(Text(f"or {other}: {BUILTIN[other].strategy.about}", "dim"))
     out.print(Text(f"What it needs: detent functions show {choice.name}"))
-
-
-def _named(name: str) -> RotationFunction:
-    found = BUILTIN.get(name)
-    if found is None:
-        raise CommandFailed(f"there is no function {name!r}; there are: {', '.join(BUILTIN)}")
-    return found
 
 
 def _own(least: Privileges) -> str:

@@ -14,11 +14,17 @@ _PLACE = (
     "A data folder, worked on itself as its account's root, whether its server runs or not. Default: over HTTP, as the"
     " caller that the AWS_… variables name; if none of them names a server, DETENT_DATA, else ~/.detent."
 )
+_SERVER = (
+    "The data folder of a server on this machine: its endpoint and its root access key are used, whatever the"
+    " AWS_… variables say. Default: what AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE and AWS_ENDPOINT_URL say, as for"
+    " any AWS client; if none of them is set, DETENT_DATA, else ~/.detent."
+)
 _ACCOUNT = "The account, 12 digits; only on a data folder. Default: the folder's."
 
 Folder = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_FOLDER)]
 Beside = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_BESIDE)]
 Place = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_PLACE)]
+Server = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_SERVER)]
 Account = Annotated[str | None, typer.Option("--account", metavar="ID", help=_ACCOUNT)]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag; give it once for each.")]
 

@@ -54,7 +54,7 @@ def _resolved(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        reason = f"the name {host!r} was not resolved ({error.strerror or 'no answer'}): check the host in the secret"
+        reason = f"the name {host!r} was not resolved ({error.strerror or 'no answer'}): check the host"
     else:
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
@@ -75,7 +75,7 @@ def _refuse_forbidden(host: str, address: str) -> None:
     )
     if forbidden:
         raise EngineUnavailable(
-            f"the host {host!r} is refused: link-local, metadata, multicast and reserved addresses are not rotated"
+            f"the host {host!r} is refused: link-local, metadata, multicast and reserved addresses are never reached"
         )
 
 

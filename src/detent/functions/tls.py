@@ -9,8 +9,11 @@ import ssl
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
+
+from detent.functions.errors import EngineUnavailable
 
 MODES: Final = ("disable", "require", "verify-ca", "verify-full")
 PREFER: Final = "prefer"
@@ -19,7 +22,8 @@ TLS_KEYS: Final[Mapping[str, str]] = {
     "sslmode": "disable, require, verify-ca or verify-full",
     "sslrootcert": "the own CA's certificate as PEM text; else the system's CAs",
 }
-VERIFIED: Final = frozenset({"verify-ca", "verify-full"})
+NAMED: Final = "verify-full"
+VERIFIED: Final = frozenset({"verify-ca", NAMED})
 
 
 def tls_faults(value: Mapping[str, Any]) -> list[str]:
@@ -46,7 +50,7 @@ def tls_mode(value: Mapping[str, Any], *, loopback: bool) -> str:
         return "disable"
     if switch is None and loopback and value.get("sslrootcert") is None:
         return PREFER
-    return "verify-full"
+    return NAMED
 
 
 @contextmanager
@@ -59,6 +63,40 @@ def root_certificates(value: Mapping[str, Any]) -> Iterator[str]:
         file.write(value["sslrootcert"])
         file.flush()
         yield file.name
+
+
+def context_for(value: Mapping[str, Any], mode: str) -> ssl.SSLContext:
+    """Return what drivers take that use Python's TLS, the same object for the same wishes: to make one takes long.
+
+    ``require`` verifies only by the secret's own CA, and as ``verify-ca`` it takes any name; ``prefer`` verifies
+    nothing. Raises EngineUnavailable where ``sslrootcert`` cannot be read.
+    """
+    return _context(mode, value.get("sslrootcert"))
+
+
+@lru_cache(maxsize=64)
+def _context(mode: str, own: str | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = mode == NAMED
+    if mode not in VERIFIED and (mode == PREFER or own is None):
+        context.verify_mode = ssl.CERT_NONE
+    elif own is None:
+        context.load_default_certs()
+    elif not _trusts(context, own):
+        raise EngineUnavailable(
+            "the server's certificate was not accepted: \"sslrootcert\" in the secret holds no CA's certificate that "
+            "can be read (PEM text)",
+            mode,
+        )
+    return context
+
+
+def _trusts(context: ssl.SSLContext, own: str) -> bool:
+    try:
+        context.load_verify_locations(cadata=own)
+    except (ssl.SSLError, TypeError):  # TypeError: not ASCII
+        return False
+    return True
 
 
 def _system_roots() -> str:

@@ -44,6 +44,7 @@ class Folder:
         self.credentials = path / "credentials"
         self.config = path / "config"
         self.audit = path / "audit.log"
+        self.layers = path / "layers"
 
     def open(self) -> RootKeyset:
         """Make or check the folder, bring the store up to date, and give its keyset. Raises CannotStart."""

@@ -17,6 +17,7 @@ from detent.crypto.keyset import Keyset
 from detent.functions.builtin import BUILTIN
 from detent.main import auditing, metrics
 from detent.main.folder import Folder, SystemClock
+from detent.main.layers import Layers
 from detent.main.settings import Settings
 from detent.main.space import Space
 from detent.main.sweeper import Batches, Chore, Sweeper
@@ -67,6 +68,7 @@ class House:
         """
         self.settings, self._meter = settings, meter
         self.folder = Folder(settings.data)
+        self.layers = Layers(self.folder.layers)
         self.clock = clock or SystemClock()
         self._journal = Journal(
             self.folder.audit,

@@ -18,6 +18,8 @@ _FUNCTION = re.compile(
     r"arn:aws[a-z-]*:lambda:([a-z0-9-]+):(\d{12}):function:([A-Za-z0-9_-]{1,64}(?::[A-Za-z0-9_$-]+)?)"
 )
 
+_LAYER = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:layer:([A-Za-z0-9_-]{1,140}):1")
+
 
 class Arn(NamedTuple):
     """What an ARN says."""
@@ -59,6 +61,17 @@ def function_parts(arn: str) -> Arn | None:
 def function_arn(account: str, region: str, name: str) -> str:
     """Give a Lambda function's ARN, unqualified."""
     return f"arn:{partition(region)}:lambda:{region}:{account}:function:{name}"
+
+
+def layer_arn(account: str, region: str, name: str) -> str:
+    """Give the ARN by which a function names a layer of this server. There is one version of each."""
+    return f"arn:{partition(region)}:lambda:{region}:{account}:layer:{name}:1"
+
+
+def layer_name(arn: str) -> str | None:
+    """Give the name of the layer whose ARN this may be; a server's layers are the same in every region and account."""
+    parts = _LAYER.fullmatch(arn)
+    return None if parts is None else parts[1]
 
 
 def in_region(arn: str, region: str) -> str:

@@ -129,6 +129,16 @@ class FunctionRunner(Protocol):
         """End everything that was started."""
 
 
+class Outbound(Protocol):
+    """The one rule of where the server may connect to in somebody's name."""
+
+    def __call__(self, host: str, port: int, timeout: float) -> str:
+        """Give the one address to connect to; `timeout` is in seconds.
+
+        Raises FunctionFailed: there is no such name, or an address behind it is refused.
+        """
+
+
 class AuditedCall(NamedTuple):
     """One call as the audit trail keeps it; no value of a secret is in it."""
 

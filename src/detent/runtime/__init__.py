@@ -1,1 +1,1 @@
-"""Running users' own functions unmodified, by AWS's runtime contract."""
+"""Running users' own functions unmodified, by AWS's runtime contract: here, in processes of their own, or elsewhere."""

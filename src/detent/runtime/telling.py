@@ -8,6 +8,10 @@ UNHANDLED = "Unhandled"
 _SIGNALS_FROM = 128  # a shell's exit code for a signal is so much more
 
 
+class TimeOver(Exception):
+    """The time that a call may take is over."""
+
+
 def failure(kind: str, message: str) -> bytes:
     """Give the payload of a failure that the function did not tell itself."""
     return json.dumps({"errorType": kind, "errorMessage": message}).encode()
@@ -29,6 +33,13 @@ def without_bootstrap(request_id: str) -> str:
     return (
         f"RequestId: {request_id} Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]."
         " The zip must hold an executable file of that name (chmod 755)."
+    )
+
+
+def too_large(most: int) -> bytes:
+    """Give the payload of a function that returned more than a payload may have."""
+    return failure(
+        "Function.ResponseSizeTooLarge", f"Response payload size exceeded maximum allowed payload size ({most} bytes)."
     )
 
 

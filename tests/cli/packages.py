@@ -1,0 +1,42 @@
+"""Wheels made on the spot, so that pip needs no network."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def wheel(folder: Path, name: str, version: str = "1.0", files: Mapping[str, str] | None = None) -> Path:
+    """Make a pure wheel with one module of that name, or with these files."""
+    made = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    contents = {
+        **(files or {f"{name}.py": f"VERSION = {version!r}\n"}),
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},,\n" for path in (*contents, f"{info}/RECORD"))
+    with zipfile.ZipFile(made, "w") as archive:
+        for path, text in {**contents, f"{info}/RECORD": record}.items():
+            archive.writestr(path, text)
+    return made
+
+
+def requirements(folder: Path, *wheels: Path) -> Path:
+    """Write a requirements file that names these wheels and nothing from an index."""
+    file = folder / "requirements.txt"
+    file.write_text("\n".join(["--no-index", *map(str, wheels)]))
+    return file
+
+
+DRIVERS = ("PyGreSQL", "PyMySQL", "cryptography", "oracledb", "pymssql", "influxdb_client")
+
+
+def drivers(folder: Path, *left_out: str) -> dict[str, str]:
+    """Give variables by which pip finds stand-ins for the drivers, without some, and nothing else."""
+    for name in DRIVERS:
+        if name not in left_out:
+            wheel(folder, name)
+    if "pymongo" not in left_out:
+        wheel(folder, "pymongo", "3.13")
+        wheel(folder, "pymongo", "4.0")
+    return {"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
