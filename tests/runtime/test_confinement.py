@@ -36,9 +36,10 @@ def as_nobody(request: pytest.FixtureRequest) -> Run:
             "options": options,
             "functions": functions,
             "calls": calls,
+            "stays": False,
         }
         done = subprocess.run(
-            [SYSTEM_PYTHON, str(Path(__file__).with_name("as_another_user.py"))],
+            [SYSTEM_PYTHON, str(Path(__file__).with_name("process.py"))],
             input=json.dumps(told),
             text=True,
             capture_output=True,

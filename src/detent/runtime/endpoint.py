@@ -17,7 +17,7 @@ from detent.model.ports import SessionCredentials
 from detent.model.value import SecretValue
 from detent.runtime.exchange import Answer, Event, Exchange
 from detent.runtime.peers import LOOPBACK, Peer, peer_of
-from detent.runtime.telling import failure
+from detent.runtime.telling import failure, too_large
 
 API = "/2018-06-01/runtime/"
 CREDENTIALS = "/credentials"
@@ -104,20 +104,26 @@ class _Conversation(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, f"There is no {self.path} here.")
 
     def _next(self) -> None:
-        taken = self.server.exchange.take()
+        taken = self.server.exchange.take(self._listens)
         if taken is None:
             self.close_connection = True
             return
         event, seconds = taken
         self._say(HTTPStatus.OK, event.payload, _headers(event, seconds))
 
+    def _listens(self) -> bool:
+        """Say whether the other end is still there; it has nothing to say while it waits."""
+        try:
+            return self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+        except BlockingIOError:
+            return True
+
     def _answer(self, request_id: str, body: bytes | None, *, failed: bool) -> None:
         if body is None:
-            most = self.server.payload_bytes
-            said = f"Response payload size exceeded maximum allowed payload size ({most} bytes)."
-            told = failure("Function.ResponseSizeTooLarge", said)
+            told = too_large(self.server.payload_bytes)
             self.server.exchange.answer(request_id, Answer(told, failed=True, ends=True))
-            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said)
+            self.close_connection = True
+            self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
         elif self.server.exchange.answer(request_id, Answer(body, failed)):
             self._say(HTTPStatus.ACCEPTED, b'{"status":"OK"}')
         else:

@@ -17,8 +17,8 @@ from detent.runtime.layering import Layers
 from detent.runtime.limits import Limits
 from detent.runtime.mounts import CERTIFICATES
 from detent.runtime.pool import Pool
+from detent.runtime.sandbox import NotTaken, Sandbox, Settings
 from detent.runtime.unpacked import UnpackedCode
-from detent.runtime.worker import NotTaken, Settings, Worker
 
 _NO_CERTIFICATES = (
     f"WARNING: {CERTIFICATES} is missing on this host, where AWS has its certificates, and cannot be put there"
@@ -91,15 +91,15 @@ class LocalRuntime:
 
     def _run(self, invocation: Invocation, region: str, latest: float) -> Invoked:
         while True:
-            worker = self._pool.borrow(invocation, region, latest)
+            sandbox = self._pool.borrow(invocation, region, latest)
             try:
-                return worker.run(invocation, latest)
+                return sandbox.run(invocation, latest)
             except NotTaken:  # it had ended while it was idle; the next one is another
                 continue
             finally:
-                self._pool.give_back(worker)
+                self._pool.give_back(sandbox)
 
-    def _start(self, invocation: Invocation, region: str) -> Worker:
+    def _start(self, invocation: Invocation, region: str) -> Sandbox:
         function = invocation.function
         opt = self._layers.of(function)
         parts = Parts(function.arn, self._code.of(function), opt, self._certificates(), self._limits.file_bytes)
@@ -109,13 +109,13 @@ class LocalRuntime:
             cell.end()
             raise _NoBootstrap
         settings = Settings(self._server, self._operators is not None, self._limits, self.warning(function) or "")
-        worker = Worker(function, invocation.environment, region, cell, settings)
+        sandbox = Sandbox(function, invocation.environment, region, cell, settings)
         try:
-            self._thread().submit(worker.start, command).result()
-        except OSError as error:
-            worker.end()
+            self._thread().submit(sandbox.start, command).result()
+        except (OSError, FunctionFailed) as error:
+            sandbox.end()
             raise FunctionFailed(f"The function {function.key.name} cannot be started: {error}") from None
-        return worker
+        return sandbox
 
     def _thread(self) -> ThreadPoolExecutor:
         """Give the thread that starts processes: the kernel ends them when the thread that started them ends."""

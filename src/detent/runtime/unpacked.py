@@ -14,7 +14,7 @@ from detent.model.function import UserFunction
 from detent.runtime.limits import Limits
 from detent.runtime.unpacking import BadCode, remove, unpack
 
-_KEPT_SECONDS = 7 * 24 * 3600  # without use; no worker stays idle for so long
+_KEPT_SECONDS = 7 * 24 * 3600  # without use; no sandbox stays idle for so long
 
 
 class UnpackedCode:
@@ -37,7 +37,7 @@ class UnpackedCode:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._prune()
         part = Path(tempfile.mkdtemp(prefix="part-", dir=self._folder))
-        part.chmod(0o755)  # the folder above keeps others out; a worker's own user must read this one
+        part.chmod(0o755)  # the folder above keeps others out; a sandbox's own user must read this one
         try:
             unpack(self._code(function), part, self._limits)
             part.rename(target)

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from detent.runtime.cells import Job, Parts, Started, World
+from detent.runtime.cells import Job, Parts, Started, World, launching
 from detent.runtime.mounts import CERTIFICATES
 from detent.runtime.peers import Peer, holds
 from detent.runtime.processes import end_all
@@ -25,6 +25,7 @@ class OwnUserCell(Started):
         """Copy the parts to where the user can read them: the data folder is shut."""
         super().__init__()
         self._user, self._lent = users.lend(parts.owner)
+        self._end_user()  # what is left since a server that had this user was killed
         self._folder = Path(tempfile.mkdtemp(prefix="function-"))
         os.chown(self._folder, 0, self._user)
         self._folder.chmod(0o750)
@@ -36,7 +37,7 @@ class OwnUserCell(Started):
 
     def start(self, job: Job) -> int:
         """Run a command as the user."""
-        return self.launch(job, {"folder": self.world.task, "user": self._user, "parent": os.getpid()})
+        return self.launch(launching(), job, {"folder": self.world.task, "user": self._user, "parent": os.getpid()})
 
     def process(self) -> int | None:
         """Give the command's process."""
@@ -49,13 +50,13 @@ class OwnUserCell(Started):
     def end(self) -> None:
         """End all that the user runs, at once: nothing can start more meanwhile."""
         if self.was_started:
+            self.popen.kill()
+            self.popen.wait()
             self._end_user()
         remove(self._folder)
         os.close(self._lent)
 
     def _end_user(self) -> None:
-        self.popen.kill()
-        self.popen.wait()
         subprocess.run(  # noqa: S603 - a command of ours
             ["/bin/sh", "-c", _END],
             user=self._user,
@@ -81,9 +82,8 @@ class OpenCell(Started):
         """Run a command."""
         self._mark = job.mark
         shared = {name: limit for name, limit in job.limits.items() if name != "RLIMIT_NPROC"}  # counts a user's, all
-        return self.launch(
-            replace(job, limits=shared), {"folder": self.world.task, "user": None, "parent": os.getpid()}
-        )
+        how = {"folder": self.world.task, "user": None, "parent": os.getpid()}
+        return self.launch(launching(), replace(job, limits=shared), how)
 
     def process(self) -> int | None:
         """Give the command's process."""
