@@ -294,10 +294,12 @@ def test_the_data_folder_and_other_functions_code_are_not_to_be_seen(confined: W
         assert told["errorType"] in ("FileNotFoundError", "PermissionError"), path
 
 
-def test_a_data_folder_inside_what_is_seen_is_hidden(make_workshop: Callable[..., Workshop]) -> None:
-    workshop = make_workshop(hidden=(Path("/usr/share"),))
-    function = workshop.function("import os\ndef handler(event, context): return os.listdir('/usr/share')")
-    assert workshop.invoke(function).value == []
+def test_what_lies_inside_what_is_seen_can_be_hidden(make_workshop: Callable[..., Workshop]) -> None:
+    workshop = make_workshop(confinement="bubblewrap", hidden=(Path("/usr/share"), Path("/etc/hosts")))
+    function = workshop.function(
+        "import os\ndef handler(event, context): return [os.listdir('/usr/share'), os.path.isfile('/etc/hosts')]"
+    )
+    assert workshop.invoke(function).value == [[], False]
 
 
 def test_another_functions_runtime_api_refuses(confined: Workshop) -> None:

@@ -114,7 +114,7 @@ class _Conversation(BaseHTTPRequestHandler):
     def _listens(self) -> bool:
         """Say whether the other end is still there; it has nothing to say while it waits."""
         try:
-            return self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+            return bool(self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
         except BlockingIOError:
             return True
 

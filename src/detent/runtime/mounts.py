@@ -60,8 +60,9 @@ def _function(view: View) -> list[str]:
     seen = pythons.folders()
     for path in seen:  # a folder that only leads to another would be root's alone, so each is named
         given += ["--dir", str(path.parent), "--ro-bind", str(path), str(path)]
-    for path in _hidden(view.hidden, (*seen, Path("/usr"))):
-        given += ["--tmpfs", str(path), "--remount-ro", str(path)]
+    for path in _hidden(view.hidden, (*seen, Path("/usr"), *(Path("/etc") / name for name in _ETC))):
+        emptied = ["--tmpfs", str(path), "--remount-ro", str(path)]
+        given += emptied if path.is_dir() else ["--ro-bind", "/dev/null", str(path)]
     given += ["--ro-bind", str(view.code), TASK]
     if view.certificates:
         given += ["--dir", str(Path(CERTIFICATES).parent), "--ro-bind", str(view.certificates), CERTIFICATES]
