@@ -26,11 +26,15 @@ def refusal(function: UserFunction) -> str | None:
     )
 
 
-def command(function: UserFunction, code: Path, opt: Path | None, world: World) -> list[str] | None:
-    """Give the command as it is seen in the function's world; None: its code has no bootstrap that can be run."""
+class NoBootstrap(Exception):
+    """The code has no bootstrap that can be run."""
+
+
+def command(function: UserFunction, code: Path, opt: Path | None, world: World) -> list[str]:
+    """Give the command as it is seen in the function's world. Raises NoBootstrap."""
     if function.runtime.startswith(_PYTHON):
         return [sys.executable, "-m", "awslambdaric", function.handler]
     for folder, seen in ((code, world.task), (opt, world.opt)):
         if folder is not None and (folder / BOOTSTRAP).is_file() and os.access(folder / BOOTSTRAP, os.X_OK):
             return [f"{seen}/{BOOTSTRAP}"]
-    return None
+    raise NoBootstrap

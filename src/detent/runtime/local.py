@@ -10,7 +10,7 @@ from detent.model.errors import FunctionFailed
 from detent.model.function import UserFunction
 from detent.model.ports import Clock, Invocation, Invoked
 from detent.runtime import commands, telling, unpacking
-from detent.runtime.cells import Parts
+from detent.runtime.cells import Cell, Parts
 from detent.runtime.certificates import bundle
 from detent.runtime.confinement import Choice, Confinement
 from detent.runtime.layering import Layers
@@ -24,10 +24,6 @@ _NO_CERTIFICATES = (
     f"WARNING: {CERTIFICATES} is missing on this host, where AWS has its certificates, and cannot be put there"
     " without bwrap: a function that looks for it fails, or speaks without TLS. Install bubblewrap, or put one there."
 )
-
-
-class _NoBootstrap(Exception):
-    """The code has nothing to run."""
 
 
 class LocalRuntime:
@@ -85,9 +81,11 @@ class LocalRuntime:
         region = given.region if given is not None else function.key.region
         try:
             return self._run(invocation, region, latest)
-        except _NoBootstrap:
+        except commands.NoBootstrap:
             said = telling.without_bootstrap(invocation.request_id)
             return Invoked(telling.failure("Runtime.InvalidEntrypoint", said), telling.UNHANDLED, f"{said}\n")
+        except (OSError, RuntimeError) as error:  # of this host, such as that it has no room for one more process
+            raise FunctionFailed(f"The function {function.key.name} cannot be started: {error}") from None
 
     def _run(self, invocation: Invocation, region: str, latest: float) -> Invoked:
         while True:
@@ -104,17 +102,15 @@ class LocalRuntime:
         opt = self._layers.of(function)
         parts = Parts(function.arn, self._code.of(function), opt, self._certificates(), self._limits.file_bytes)
         cell = self._confinement.cell(parts)
-        command = commands.command(function, parts.code, opt, cell.world)
-        if command is None:
-            cell.end()
-            raise _NoBootstrap
-        settings = Settings(self._server, self._operators is not None, self._limits, self.warning(function) or "")
-        sandbox = Sandbox(function, invocation.environment, region, cell, settings)
+        started: Cell | Sandbox = cell
         try:
+            command = commands.command(function, parts.code, opt, cell.world)
+            settings = Settings(self._server, self._operators is not None, self._limits, self.warning(function) or "")
+            started = sandbox = Sandbox(function, invocation.environment, region, cell, settings)
             self._thread().submit(sandbox.start, command).result()
-        except (OSError, FunctionFailed) as error:
-            sandbox.end()
-            raise FunctionFailed(f"The function {function.key.name} cannot be started: {error}") from None
+        except BaseException:
+            started.end()
+            raise
         return sandbox
 
     def _thread(self) -> ThreadPoolExecutor:

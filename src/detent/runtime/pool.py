@@ -11,6 +11,8 @@ from detent.model.ports import Invocation
 from detent.runtime.limits import Limits
 from detent.runtime.sandbox import Sandbox
 
+_STOPPING = "The server is being stopped."
+
 
 @dataclass
 class _Sandboxes:
@@ -39,11 +41,14 @@ class Pool:
 
     def borrow(self, call: Invocation, region: str, latest: float) -> Sandbox:
         """Give a sandbox that nobody else has until it is given back. Raises FunctionFailed."""
-        with self._changed:
-            mine = self._sandboxes.setdefault(call.function.key, _Sandboxes())
-            stale = mine.take_out(lambda one: one.ended or one.function.revision != call.function.revision)
-            sandbox = self._warm(mine, call, region, latest)
-        _end(stale)
+        stale: list[Sandbox] = []
+        try:
+            with self._changed:
+                mine = self._sandboxes.setdefault(call.function.key, _Sandboxes())
+                stale += mine.take_out(lambda one: one.ended or one.function.revision != call.function.revision)
+                sandbox = self._warm(mine, call, region, latest)
+        finally:
+            _end(stale)
         return sandbox or self._started(mine, call, region)
 
     def _warm(self, mine: _Sandboxes, call: Invocation, region: str, latest: float) -> Sandbox | None:
@@ -60,7 +65,7 @@ class Pool:
             if not self._changed.wait(max(0.0, latest - time.monotonic())):
                 name, most = call.function.key.name, self._limits.at_once
                 raise FunctionFailed(f"The function {name} is busy: it runs {most} times at once, which is the most.")
-        raise FunctionFailed("The server is being stopped.")
+        raise FunctionFailed(_STOPPING)
 
     def _started(self, mine: _Sandboxes, call: Invocation, region: str) -> Sandbox:
         sandbox = None
@@ -73,6 +78,9 @@ class Pool:
                     mine.busy.add(sandbox)
                 self._changed.notify_all()
                 self._watch()
+        if self._closed.is_set():
+            self.give_back(sandbox)
+            raise FunctionFailed(_STOPPING)
         return sandbox
 
     def give_back(self, sandbox: Sandbox) -> None:

@@ -27,13 +27,18 @@ class OwnUserCell(Started):
         self._user, self._lent = users.lend(parts.owner)
         self._end_user()  # what is left since a server that had this user was killed
         self._folder = Path(tempfile.mkdtemp(prefix="function-"))
+        try:
+            self.world = self._furnished(parts)
+        except OSError:
+            self.end()
+            raise
+
+    def _furnished(self, parts: Parts) -> World:
         os.chown(self._folder, 0, self._user)
         self._folder.chmod(0o750)
         opt = _copied(parts.opt, self._folder / "opt") if parts.opt else str(self._folder / "opt")
         task = _copied(parts.code, self._folder / "task")
-        self.world = World(
-            task, opt, _temporary(self._folder, self._user), _copied_file(parts.certificates, self._folder)
-        )
+        return World(task, opt, _temporary(self._folder, self._user), _copied_file(parts.certificates, self._folder))
 
     def start(self, job: Job) -> int:
         """Run a command as the user."""
