@@ -1,20 +1,17 @@
 """The Lambda Runtime API (2018-06-01), and credentials, for one function's process and nobody else."""
 
 import contextlib
-import json
 import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import BaseServer
 from typing import Any, cast
 
-from detent.model.ports import SessionCredentials
-from detent.model.value import SecretValue
+from detent.runtime.credentials import told
 from detent.runtime.exchange import Answer, Event, Exchange
 from detent.runtime.peers import LOOPBACK, Peer, peer_of
 from detent.runtime.telling import failure, too_large
@@ -26,13 +23,6 @@ _CONNECTIONS = {True: 16, False: 4}  # at once: of the process itself, and of st
 _STRANGERS_SECONDS = 2
 _LINE = 128  # bytes of a line that tells a chunk's size
 _ANSWER_PARTS = 3  # invocation/<id>/response
-# So soon every SDK asks anew at each call, which is what makes a client follow from one step's session to the next's.
-_CREDENTIALS_SECONDS = 60
-_NO_CREDENTIALS = {  # an SDK that finds none looks for them for seconds; these are refused wherever they are used
-    "AccessKeyId": "ASIANOCREDENTIALSHERE",
-    "SecretAccessKey": "this invocation has no credentials",
-    "Token": "this invocation has no credentials",
-}
 
 
 class Endpoint:
@@ -129,7 +119,7 @@ class _Conversation(_Speaker):
         if self.path == API + "invocation/next":
             self._next()
         elif self.path == CREDENTIALS and self._has_token():
-            self.say(HTTPStatus.OK, json.dumps(_told(self.server.exchange.credentials())).encode())
+            self.say(HTTPStatus.OK, told(self.server.exchange.credentials()))
         else:
             self.refuse(HTTPStatus.NOT_FOUND, f"There is no {self.path} here.")
 
@@ -167,10 +157,10 @@ class _Conversation(_Speaker):
 
     def _answer(self, request_id: str, body: bytes | None, *, failed: bool) -> None:
         if body is None:
-            told = too_large(self.server.payload_bytes)
-            self.server.exchange.answer(request_id, Answer(told, failed=True, ends=True))
+            said = too_large(self.server.payload_bytes)
+            self.server.exchange.answer(request_id, Answer(said, failed=True, ends=True))
             self.close_connection = True
-            self.say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
+            self.say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said)
         elif self.server.exchange.answer(request_id, Answer(body, failed)):
             self.say(HTTPStatus.ACCEPTED, b'{"status":"OK"}')
         else:
@@ -203,21 +193,3 @@ def _headers(event: Event, seconds: float) -> dict[str, str]:
         "Lambda-Runtime-Invoked-Function-Arn": event.arn,
         "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Sampled=0",
     }
-
-
-def _told(credentials: SessionCredentials | None) -> dict[str, str]:
-    soon = datetime.now(UTC) + timedelta(seconds=_CREDENTIALS_SECONDS)
-    expiration = {"Expiration": soon.strftime("%Y-%m-%dT%H:%M:%SZ")}
-    if credentials is None:
-        return {**_NO_CREDENTIALS, **expiration}
-    return {
-        "AccessKeyId": credentials.access_key_id,
-        "SecretAccessKey": _text(credentials.secret_access_key),
-        "Token": _text(credentials.session_token),
-        **expiration,
-    }
-
-
-def _text(value: SecretValue) -> str:
-    revealed = value.reveal()
-    return revealed if isinstance(revealed, str) else revealed.decode()
