@@ -1,17 +1,22 @@
 """What each rotation cannot do without, by the bare driver: the same logins, one statement for each thing done."""
 
+import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import botocore.session
 import psycopg
 import pymysql
+import redis
 from psycopg import sql
 
 from detent.functions.engines.mariadb.accounts import digest_of
 from detent.functions.engines.postgres.clones import privileges_of
 from detent.functions.passwords import Password
 from detent.functions.tls import context_for
+
+IAM = botocore.session.Session()
 
 Value = Mapping[str, Any]
 Work = Callable[[Value, Any], dict[str, Any]]  # takes the value of now and the admin's, gives the new one
@@ -146,10 +151,78 @@ def mariadb_alternating(value: Value, admin: Value) -> dict[str, Any]:
     return new
 
 
+# Redis
+
+
+def redis_nodes(value: Value) -> "list[redis.Redis]":
+    """Log in on the secret's host and on each of its further nodes."""
+    places = [(value["host"], value["port"]), *(node.rsplit(":", 1) for node in value.get("nodes", []))]
+    user = {"username": value["username"], "password": value["password"], "protocol": 2, "lib_name": None}
+    return [redis.Redis(host, int(port), single_connection_client=True, **user) for host, port in places]
+
+
+def redis_change(*rules: str) -> Work:
+    """Log in as current; as admin, look, change and save on each node; log in as the new one on each."""
+
+    def work(value: Value, admin: Value) -> dict[str, Any]:
+        new = {**value, "password": new_password()}
+        digests = {
+            one: hashlib.sha256(it["password"].encode()).hexdigest() for one, it in (("old", value), ("new", new))
+        }
+        first = {**value, "nodes": []}
+        sessions = redis_nodes(first)
+        for one in redis_nodes(admin):
+            one.execute_command("ACL GETUSER", value["username"])
+            one.execute_command("ROLE")
+            one.execute_command("ACL SETUSER", value["username"], *(rule.format(**digests) for rule in rules))
+            one.execute_command("ACL SAVE")
+            one.close()
+        for one in sessions + redis_nodes(new):
+            one.close()
+        return new
+
+    return work
+
+
+# IAM
+
+
+def iam(value: Value) -> tuple[Any, list[dict[str, Any]]]:
+    """Make a client and list the user's keys, which proves the login."""
+    client = IAM.create_client(
+        "iam",
+        region_name="us-east-1",
+        endpoint_url=f"http://{value['host']}:{value['port']}",
+        aws_access_key_id=value["aws_access_key_id"],
+        aws_secret_access_key=value["aws_secret_access_key"],
+    )
+    return client, client.list_access_keys(UserName=value["username"])["AccessKeyMetadata"]
+
+
+def iam_issue(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in; as admin, look, make room, note the intent, have a key issued, mark it; log in as the new one."""
+    (_, keys), (client, _), user = iam(value), iam(admin), {"UserName": value["username"]}
+    client.list_user_tags(**user)
+    for key in keys:
+        if key["AccessKeyId"] != value["aws_access_key_id"]:
+            client.delete_access_key(AccessKeyId=key["AccessKeyId"], **user)
+            client.untag_user(TagKeys=[key["AccessKeyId"]], **user)
+    client.tag_user(Tags=[{"Key": "bench-issuing", "Value": "now"}], **user)
+    made = client.create_access_key(**user)["AccessKey"]
+    client.tag_user(Tags=[{"Key": made["AccessKeyId"], "Value": "bench"}], **user)
+    client.untag_user(TagKeys=["bench-issuing"], **user)
+    new = {**value, "aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
+    iam(new)[0].list_access_keys(**user)  # as the one statement of a test
+    return new
+
+
 FLOORS: dict[tuple[str, str], Work] = {
     ("postgres", "single-user"): postgres_single,
     ("postgres", "alternating-users"): postgres_alternating,
     ("mariadb", "single-user"): mariadb_single,
     ("mariadb", "dual-password"): mariadb_dual,
     ("mariadb", "alternating-users"): mariadb_alternating,
+    ("redis", "single-user"): redis_change("resetpass", "#{new}"),
+    ("redis", "dual-password"): redis_change("resetpass", "#{old}", "#{new}"),
+    ("iam", "issued-keys"): iam_issue,
 }

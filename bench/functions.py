@@ -73,7 +73,9 @@ def print_row(row: str, name: str, bare: float, whole: float) -> None:
 
 def new_pair(target: Target, name: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Give a new user's value, and an admin's where the function cannot do without one."""
-    over_tls = {"sslmode": "require", **target.tls_settings()} if target.offers_tls else {}
+    # Not Redis: its driver makes a context for each connection, beside which anything would look fast.
+    is_secure = target.offers_tls and target.engine != "redis"
+    over_tls = {"sslmode": "require", **target.tls_settings()} if is_secure else {}
     value = target.new_value(**over_tls)
     if target.module.FACTS.privileges[BUILTIN[name].strategy.name].own == ():
         return value, None

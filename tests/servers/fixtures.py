@@ -10,12 +10,13 @@ import pytest
 from servers.canary import Canary
 from servers.certificates import Certificates, make_certificates
 from servers.detent import RunningDetent, running
+from servers.iam import IamTarget
 from servers.mariadb import MariadbTarget, start_mariadb
 from servers.postgres import PostgresTarget
 from servers.table import SERVERS
 from servers.target import Target
 
-_OURS = ("detent", "psycopg", "pymysql", "uvicorn")
+_OURS = ("detent", "psycopg", "pymysql", "redis", "uvicorn")
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +34,11 @@ def server_of(certificates: Certificates) -> Iterator[Callable[[str], Target]]:
 @pytest.fixture(scope="session")
 def postgres_from(server_of: Callable[[str], Target]) -> Callable[[str], Target]:
     return lambda source: server_of(f"postgres-{source}")
+
+
+@pytest.fixture
+def iam(server_of: Callable[[str], IamTarget]) -> IamTarget:
+    return server_of("iam")
 
 
 @pytest.fixture(params=["system", "wheel"])

@@ -6,8 +6,10 @@ from functools import partial
 
 from detent.functions.builtin import BUILTIN
 from servers.certificates import Certificates
+from servers.iam import IamTarget, start_moto
 from servers.mariadb import start_mariadb
 from servers.postgres import start_postgres
+from servers.redis import start_redis
 from servers.target import Target
 
 # name of the row, which begins with the engine's -> what starts the server, to be ended by the stack
@@ -15,6 +17,9 @@ SERVERS: dict[str, Callable[[ExitStack, Certificates], Target]] = {
     "postgres-system": partial(start_postgres, source="system"),
     "postgres-wheel": partial(start_postgres, source="wheel"),
     "mariadb-tls": partial(start_mariadb, kind="tls"),
+    "redis-alone": partial(start_redis, kind="alone"),
+    "redis-replicated": partial(start_redis, kind="replicated"),
+    "iam": lambda running, _: IamTarget(*start_moto(running)),
 }
 # every row with every function of its engine
 ROWS = [(row, name) for row in SERVERS for name in BUILTIN if BUILTIN[name].engine == row.partition("-")[0]]

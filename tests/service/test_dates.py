@@ -1,12 +1,15 @@
 """Dates that only a clock of one's own can show: C.8, C.9 and D.2 of the API reference."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from detent.model.rotation import Rotation, State
+from detent.model.schedule import Window
+from detent.model.secret import VersionId
 from servers.canary import Canary
 from wire.premises import Premises, premises
 
@@ -79,6 +82,10 @@ def test_a_sample_of_the_real_service_comes_out_the_same(house: Premises) -> Non
         ({"ScheduleExpression": "rate(4 hours)", "Duration": "3h"}, "2026-01-22 10:59:59"),
         ({"ScheduleExpression": "rate(10 hours)"}, "2026-01-22 10:59:59"),
         ({"ScheduleExpression": "rate(23 hours)"}, "2026-01-22 23:59:59"),
+        ({"ScheduleExpression": "cron(0 0 ? * 2 *)"}, "2026-01-26 23:59:59"),
+        ({"ScheduleExpression": "cron(0 6 ? * THU *)", "Duration": "4h"}, "2026-01-29 09:59:59"),
+        ({"ScheduleExpression": "cron(0 7 L * ? *)", "Duration": "4h"}, "2026-01-31 10:59:59"),
+        ({"ScheduleExpression": "cron(0 8/8 * * ? *)"}, "2026-01-22 08:59:59"),
     ],
 )
 def test_the_next_rotation_is_the_last_second_of_its_window(house: Premises, rules, expected: str) -> None:
@@ -113,6 +120,72 @@ def test_a_schedule_changed_without_rotating_counts_from_the_last_rotation(house
     assert "c" * 32 not in described(house)["VersionIdsToStages"]
 
 
+def test_a_schedule_changed_after_a_write_by_hand_counts_from_that(house: Premises, canary: Canary) -> None:
+    rotate(house, "b", RotationRules=ADDED)
+    house.clock.advance(days=3)
+    asked = {"SecretId": "s", "ClientRequestToken": "c" * 32, "SecretString": canary.value()}
+    house.client.call("PutSecretValue", asked)
+    rotate(house, "d", RotationRules={"AutomaticallyAfterDays": 5}, RotateImmediately=False)
+    assert described(house)["NextRotationDate"] == at("2026-01-30 23:59:59")
+    assert described(house)["LastRotatedDate"] == at("2026-01-22 06:42:22.340")
+
+
+def test_moments_of_the_calendar_set_without_rotating_count_from_now(house: Premises) -> None:
+    rotate(house, "b", RotationRules=ADDED)
+    house.clock.advance(days=4)  # a Monday, whose window would be open
+    monday = {"ScheduleExpression": "cron(0 0 ? * MON *)"}
+    rotate(house, "c", RotationRules=monday, RotateImmediately=False)
+    house.drive()
+    assert described(house)["NextRotationDate"] == at("2026-02-02 23:59:59")
+    assert described(house)["LastRotatedDate"] == at("2026-01-22 06:42:22.340")
+
+
+def test_the_same_schedule_set_again_leaves_what_is_planned(house: Premises) -> None:
+    rotate(house, "b", RotationRules={"ScheduleExpression": "rate(10 hours)"})
+    house.clock.moment = datetime(2026, 1, 22, 20, 30, tzinfo=UTC)
+    house.drive()
+    assert described(house)["NextRotationDate"] == at("2026-01-23 06:59:59")
+    house.clock.moment = datetime(2026, 1, 23, 1, tzinfo=UTC)
+    rotate(house, "c", RotationRules={"ScheduleExpression": "rate(10 hours)"}, RotateImmediately=False)
+    assert described(house)["NextRotationDate"] == at("2026-01-23 06:59:59")
+
+
+def test_windows_in_hours_stay_as_many_hours_apart_over_midnight(house: Premises) -> None:
+    rotate(house, "b", RotationRules={"ScheduleExpression": "rate(10 hours)"})
+    shown = []
+    for hours in (10, 20, 30, 40):
+        house.clock.moment = datetime(2026, 1, 22, 0, 5, tzinfo=UTC) + timedelta(hours=hours)
+        house.drive()
+        assert described(house)["LastRotatedDate"] == house.clock.moment.timestamp()
+        shown.append(datetime.fromtimestamp(described(house)["NextRotationDate"], UTC).hour)
+    assert shown == [20, 6, 16, 2]
+
+
+def test_a_rotation_that_somebody_asks_for_has_a_window_of_its_own(
+    tmp_path: Path, canary: Canary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rotates, "run", _fails)
+    canary.folders.append(tmp_path)
+    asked = {"SecretId": "s", "RotationLambdaARN": FUNCTION}
+    with premises(tmp_path / "data", {"rotates": Rotates()}, manual_window_seconds=5.0) as house:
+        house.client.call("CreateSecret", {"Name": "s", "SecretString": canary.value(), "ClientRequestToken": "a" * 32})
+        for token in ("b", "c"):  # begun, then tried again because it was not complete
+            house.client.call("RotateSecret", {**asked, "ClientRequestToken": token * 32})
+            window = Window(house.clock.moment, house.clock.moment + timedelta(seconds=5))
+            assert (begun(house).window, begun(house).state) == (window, State.IN_PROGRESS)
+            house.drive()
+            assert begun(house).state is State.FAILED  # its first pause would end after the window
+            house.clock.advance(hours=1)
+
+
+def begun(house: Premises) -> Rotation:
+    with house.house.store.read() as tx:
+        secret = tx.secrets.named("000000000000", "us-east-1", "s")
+        rotation = None if secret is None else tx.rotations.of_token(secret.key, VersionId("b" * 32))
+    assert rotation is not None
+    return rotation
+
+
 def test_a_schedule_makes_a_rotation_of_its_own_when_its_window_opens(house: Premises) -> None:
     rotate(house, "b", RotationRules=ADDED)
     house.clock.moment = datetime(2026, 2, 20, 23, 59, 59, tzinfo=UTC)
@@ -123,6 +196,17 @@ def test_a_schedule_makes_a_rotation_of_its_own_when_its_window_opens(house: Pre
     now = described(house)
     assert (now["LastRotatedDate"], now["NextRotationDate"]) == (at("2026-02-21"), at("2026-03-23 23:59:59"))
     assert now["VersionIdsToStages"]["b" * 32] == ["AWSPREVIOUS"]
+
+
+def test_moments_of_the_calendar_make_rotations_of_their_own_month_after_month(house: Premises) -> None:
+    rotate(house, "b", RotationRules={"ScheduleExpression": "cron(0 17 L * ? *)", "Duration": "2h"})
+    for opens in ("2026-01-31 17:00:00", "2026-02-28 17:00:00", "2026-03-31 17:00:00"):
+        before = described(house)["LastRotatedDate"]
+        assert described(house)["NextRotationDate"] == at(opens) + 2 * 3600 - 1
+        for early in (1, 0):
+            house.clock.moment = datetime.fromtimestamp(at(opens) - early, UTC)
+            house.drive()
+            assert described(house)["LastRotatedDate"] == (before if early else at(opens))
 
 
 def test_a_secret_scheduled_for_deletion_never_rotates_until_it_is_restored(house: Premises) -> None:

@@ -33,7 +33,9 @@ TOKENS = mostly(["a" * 32, "b" * 64, "c" * 32, "d" * 32], "short")
 NAMES = mostly(["a", "b", "c/d", f"{ARN}a"], "bad name", "", "missing")
 RULES = {
     "AutomaticallyAfterDays": mostly([1, 30, 1000], 0, 1001),
-    "ScheduleExpression": mostly(["rate(5 days)", "rate(4 hours)"], "cron(0 8 1 * ? *)", "rate(x)"),
+    "ScheduleExpression": mostly(
+        ["rate(5 days)", "rate(4 hours)", "cron(0 8/8 ? * 2#1 *)"], "cron(0 8 30 2 ? *)", "rate(x)"
+    ),
     "Duration": mostly(["1h", "5h", "24h"], "99h", "h", "٣h"),
 }
 REGIONS = mostly(["eu-west-1", "eu-west-2", "af-south-1"], "us-east-1", "nowhere", "xx-nowhere-1")

@@ -265,6 +265,7 @@ HOURS = "Rate in hour should be least 4 and less than 24."
 DAYS = "Rate in day should be greater than 0 and less than 1000."
 BAD_EXPRESSION = "Invalid schedule expression."
 DURATION = "Duration must be at least 1 hour, at most 24 hour."
+WITHIN_A_DAY = "Starting hour and duration must be within a day."
 REFUSED_RULES = [
     ({"AutomaticallyAfterDays": 1, "ScheduleExpression": "rate(1 day)"}, BOTH_FORMS),
     ({"ScheduleExpression": "rate(3 hours)"}, HOURS),
@@ -287,11 +288,24 @@ REFUSED_RULES = [
             "rate()",
             "every day",
             "10",
+            "cron(0 8 * * ?)",
+            "cron(30 8 * * ? *)",
+            "cron(0 * * * ? *)",
+            "cron(0 0/3 * * ? *)",
+            "cron(0 8-16 * * ? *)",
+            "cron(0 8 * * * *)",
+            "cron(0 8 ? * ? *)",
+            "cron(0 8 30 FEB ? *)",
+            "cron(0 8 1W * ? *)",
+            "cron(0 8 * * ? 2030)",
         )
     ),
     ({"AutomaticallyAfterDays": 1, "Duration": "0h"}, DURATION),
     ({"AutomaticallyAfterDays": 1, "Duration": "25h"}, DURATION),
     ({"ScheduleExpression": "rate(4 hours)", "Duration": "5h"}, "Duration cannot be greater than Rate in hour."),
+    ({"ScheduleExpression": "cron(0 8/8 * * ? *)", "Duration": "9h"}, "Duration cannot be greater than Rate in hour."),
+    ({"ScheduleExpression": "cron(0 21 * * ? *)", "Duration": "4h"}, WITHIN_A_DAY),
+    ({"ScheduleExpression": "cron(0 2/10 * * ? *)", "Duration": "3h"}, WITHIN_A_DAY),
 ]
 
 
@@ -410,6 +424,38 @@ def test_rules_in_hours_open_a_window_every_so_many_hours_from_midnight(
     assert opens - _midnight(0) in {timedelta(hours=hours) for hours in (10, 20, 30)}
     assert datetime.now(UTC) < opens <= datetime.now(UTC) + timedelta(hours=10)
     assert described["RotationRules"] == {**rules, "AutomaticallyAfterDays": 1}
+
+
+@pytest.mark.parametrize(
+    ("expression", "days"),
+    [
+        ("cron(0 8/8 * * ? *)", 1),
+        ("cron(0 18 ? * SAT *)", 7),
+        ("cron(0 16 1,15 * ? *)", range(13, 18)),
+        ("cron(0 17 L * ? *)", range(28, 32)),
+        ("cron(0 1 ? 1/3 SUN#1 *)", range(84, 99)),
+        ("cron(0 0 ? * 2#1 *)", range(28, 36)),
+    ],
+)
+def test_an_expression_of_the_guide_is_echoed_with_days_derived_from_it(
+    client, secret: str, expression: str, days: int | range
+) -> None:
+    rules = {"ScheduleExpression": expression}
+    client.rotate_secret(SecretId=secret, RotationLambdaARN=FUNCTION, RotationRules=rules)
+    described = _described(client, secret)
+    shown = described["RotationRules"].pop("AutomaticallyAfterDays")
+    assert shown == days if isinstance(days, int) else shown in days
+    assert described["RotationRules"] == rules
+    assert described["NextRotationDate"] > datetime.now(UTC)
+    client.cancel_rotate_secret(SecretId=secret)
+    assert _described(client, secret)["RotationRules"].keys() == {"ScheduleExpression", "AutomaticallyAfterDays"}
+
+
+def test_the_rules_as_shown_cannot_be_sent_back(client, secret: str) -> None:
+    rules = {"ScheduleExpression": "cron(0 18 ? * SAT *)"}
+    client.rotate_secret(SecretId=secret, RotationLambdaARN=FUNCTION, RotationRules=rules)
+    with refused(("InvalidParameterException", BOTH_FORMS)):
+        client.rotate_secret(SecretId=secret, RotationRules=_described(client, secret)["RotationRules"])
 
 
 def test_settings_that_are_not_given_stay(client, secret: str) -> None:

@@ -11,7 +11,6 @@ from detent.model.errors import DetentError
 from detent.model.keyset import ROOT_KEYSET_ID, CustomerKeyset, keyset_arn
 from detent.model.ports import AuditedPart
 from detent.model.rotation import Attempt
-from detent.model.schedule import RotationRules
 from detent.model.secret import RotationSettings, Secret, Version
 from detent.model.value import SecretValue
 from detent.service import pausing
@@ -182,7 +181,7 @@ def _secret(secret: Secret) -> shapes.SecretReply:
         type=secret.type,
         rotation_enabled=None if rotation is None else rotation.enabled,
         rotation_lambda_arn=None if rotation is None else rotation.function,
-        rotation_rules=None if rotation is None else _rules(rotation.rules),
+        rotation_rules=None if rotation is None else _rules(rotation, secret.changed),
         last_rotated_date=None if on is None else _seconds(on.rotated),
         last_changed_date=seconds(secret.changed),
         last_accessed_date=_day(secret.accessed),
@@ -201,11 +200,12 @@ def _metadata(rotation: RotationSettings | None) -> list[shapes.MetadataShown] |
     return None if external is None else [shapes.MetadataShown(key, value) for key, value in external.metadata] or None
 
 
-def _rules(rules: RotationRules | None) -> shapes.RotationRulesShown | None:
+def _rules(rotation: RotationSettings, changed: datetime) -> shapes.RotationRulesShown | None:
+    rules = rotation.rules
     if rules is None:
         return None
     return shapes.RotationRulesShown(
-        automatically_after_days=rules.shown_days,
+        automatically_after_days=rotation.shown_days(changed),
         duration=None if rules.duration_hours is None else f"{rules.duration_hours}h",
         schedule_expression=rules.expression,
     )

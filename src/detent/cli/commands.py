@@ -106,6 +106,10 @@ def serve(  # noqa: PLR0917 - typer calls it by keyword
         float | None,
         _setting("jitter_seconds", "Over how long scheduled rotations are spread after their window opens."),
     ] = None,
+    manual_window_seconds: Annotated[
+        float | None,
+        _setting("manual_window_seconds", "How long a rotation that somebody asks for is tried again."),
+    ] = None,
     sweep_seconds: Annotated[
         float | None, _setting("sweep_seconds", "How often to look for secrets whose recovery window has passed.")
     ] = None,

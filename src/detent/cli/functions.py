@@ -105,4 +105,7 @@ def _section(heading: str, content: object) -> None:
     out = screen()
     out.print()
     out.print(Text(heading, "bold"))
-    out.print(Text(content) if isinstance(content, str) else content)
+    if isinstance(content, str):
+        out.print(Text(content), soft_wrap=True)  # statements are copied: a terminal breaks lines, and keeps them whole
+    else:
+        out.print(content)

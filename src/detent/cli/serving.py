@@ -19,6 +19,7 @@ _SHARED: Final = (
     "audit_fsync",
     "regions",
     "jitter_seconds",
+    "manual_window_seconds",
     *(setting.name for setting in fields(Settings) if setting.name.startswith("max_")),
 )
 _WORDS: Final = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Path: "a path, as text"}

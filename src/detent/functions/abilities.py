@@ -88,7 +88,7 @@ class KeyIssuer(Protocol):
         """Give the user's keys, the oldest first."""
 
     def issue_key(self, user: str, mark: str) -> Issued:
-        """Make a key, marked so that it is found even if its answer is lost. ChangeRefused where there is no room."""
+        """Make a key, marked so that it is found even if its answer is lost. NoRoom where there are enough."""
 
     def revoke_key(self, user: str, key: str) -> None:
         """End a key; content if there is none of that id."""

@@ -45,6 +45,10 @@ class ChangeRefused(Exception):
     """The session logged in, but the server refused to change the credential; the text names the cure."""
 
 
+class NoRoom(ChangeRefused):
+    """There are as many credentials as there may be, so that no other session could make one either."""
+
+
 class ProbeFailed(Exception):
     """The session logged in, but the server refused one of the application's statements; the text says why."""
 

@@ -100,6 +100,7 @@ class House:
             settings.all_regions,
             timedelta(seconds=settings.jitter_seconds),
             settings.limits,
+            timedelta(seconds=settings.manual_window_seconds),
             {name: str(getattr(function, "about", "")) for name, function in functions.items()},
             self._runner,
         )

@@ -18,7 +18,7 @@ from detent.model.secret import CURRENT, PENDING, Secret, SecretKey, VersionId
 
 # Pause after the first, second, … failed try of a window. Tries start 0, 10, 30, 70 and 150 seconds after the first.
 PAUSES = (timedelta(seconds=10), timedelta(seconds=20), timedelta(seconds=40), timedelta(seconds=80))
-ASKED_FOR_WINDOW = timedelta(hours=24)  # the window of a rotation that somebody asked for
+MANUAL_WINDOW = timedelta(hours=24)  # of a rotation that somebody asks for, unless set otherwise
 
 
 class Step(StrEnum):
@@ -90,9 +90,9 @@ class Rotation:
         first = STEPS[self.purpose][0]
         return replace(self, token=token, state=State.IN_PROGRESS, step=first, started=now, due=now, failures=0)
 
-    def resumed(self, now: datetime) -> "Rotation":
+    def resumed(self, now: datetime, length: timedelta = MANUAL_WINDOW) -> "Rotation":
         """Make an incomplete rotation due again, at the step it stands at, with a fresh window's tries."""
-        window = Window(now, now + ASKED_FOR_WINDOW)
+        window = Window(now, now + length)
         return replace(self, state=State.IN_PROGRESS, due=now, window=window, failures=0, ended=None)
 
     def reopened(self) -> "Rotation":
@@ -133,9 +133,16 @@ class Rotation:
         return None
 
 
-def asked_for(secret: SecretKey, token: VersionId, now: datetime, purpose: Purpose = Purpose.ROTATE) -> Rotation:
-    """Begin a rotation, or a configuration test, that somebody asked for; due now."""
-    return Rotation(secret, Window(now, now + ASKED_FOR_WINDOW), now, purpose=purpose).begun(token, now)
+def asked_for(
+    secret: SecretKey,
+    token: VersionId,
+    now: datetime,
+    purpose: Purpose = Purpose.ROTATE,
+    *,
+    length: timedelta = MANUAL_WINDOW,
+) -> Rotation:
+    """Begin a rotation, or a configuration test, that somebody asked for; due now, in a window of its own."""
+    return Rotation(secret, Window(now, now + length), now, purpose=purpose).begun(token, now)
 
 
 def planned(secret: Secret, jitter: timedelta) -> Rotation | None:

@@ -4,12 +4,17 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+from detent.model import cron
+from detent.model.cron import Cron
 from detent.model.errors import BadParameter
 
-_RATE = re.compile(r"rate\((\d{1,9}) (hours?|days?)\)")
+_RATE = re.compile(r"rate\((\d{1,9}) (hours?|days?)\)", re.ASCII)
 _MAX_DAYS = 999
 _MIN_HOURS, _MAX_HOURS = 4, 23
+_DAY = timedelta(days=1)
 _MAX_DURATION = 24
+
+Schedule = timedelta | Cron  # so much time after the last rotation, or moments of the calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,58 +42,76 @@ class RotationRules:
         """Refuse rules that name no schedule Detent can follow, with the reference's messages."""
         if self.after_days is not None and self.expression is not None:
             raise BadParameter("You cannot specify both rotation frequency and schedule expression together.")
-        if self.duration_hours is not None and not 1 <= self.duration_hours <= _MAX_DURATION:
+        hours, schedule = self.duration_hours, self.schedule
+        if hours is None:
+            return
+        if not 1 <= hours <= _MAX_DURATION:
             raise BadParameter("Duration must be at least 1 hour, at most 24 hour.")
-        every = self.every
-        if self._in_hours and self.duration_hours and timedelta(hours=self.duration_hours) > (every or timedelta.max):
+        if timedelta(hours=hours) > (_spacing(schedule) or _DAY):
             raise BadParameter("Duration cannot be greater than Rate in hour.")
+        if isinstance(schedule, Cron) and schedule.hours[-1] + hours > _MAX_DURATION:
+            raise BadParameter("Starting hour and duration must be within a day.")
 
     @property
-    def every(self) -> timedelta | None:
-        """The time from one rotation to the next; None: no schedule."""
-        if self.after_days is not None:
-            return timedelta(days=self.after_days)
-        return None if self.expression is None else _rate(self.expression)
+    def schedule(self) -> Schedule | None:
+        """What the owner's words mean; None: no schedule."""
+        if self.expression is not None:
+            return _parsed(self.expression)
+        return None if self.after_days is None else timedelta(days=self.after_days)
 
     @property
-    def shown_days(self) -> int | None:
-        """`AutomaticallyAfterDays` as shown to callers: derived from an expression, rounded down, at least 1."""
-        every = self.every
-        return None if every is None else max(1, every.days)
+    def in_calendar(self) -> bool:
+        """Whether windows stand in the calendar, and do not count from the last rotation."""
+        return isinstance(self.schedule, Cron)
 
-    def window_after(self, moment: datetime) -> Window | None:
+    def window_after(self, moment: datetime, former: Window | None = None) -> Window | None:
         """Give the next window after a rotation at this moment; None: no schedule.
 
-        Days count from the UTC date; hours from that date's midnight (unconfirmed in the reference: the guide says
-        only that windows start at midnight).
+        `rate()` in hours goes on from the opening of a former window of the same rules, or else from the moment's
+        midnight (unconfirmed in the reference: the guide says only that windows start at midnight).
         """
-        every = self.every
-        if every is None:
+        schedule = self.schedule
+        if schedule is None:
             return None
-        midnight = datetime.combine(moment.date(), time(), UTC)
-        opens = midnight + every * ((moment - midnight) // every + 1) if self._in_hours else midnight + every
-        return Window(opens, opens + self._length)
+        if isinstance(schedule, Cron):
+            opens = schedule.opening_after(moment)
+        elif schedule < _DAY:
+            opens = _next_multiple(schedule, moment, _midnight(moment) if former is None else former.opens)
+        else:
+            opens = _midnight(moment) + schedule
+        return Window(opens, min(opens + self._length(schedule), _midnight(opens) + _DAY))
 
-    @property
-    def _in_hours(self) -> bool:
-        every = self.every
-        return every is not None and every < timedelta(days=1)
+    def shown_days(self, first: Window) -> int | None:
+        """`AutomaticallyAfterDays` as shown to callers: days from this window to the next, rounded down, at least 1."""
+        second = self.window_after(first.last_second, first)
+        return None if second is None else max(1, (second.opens - first.opens).days)
 
-    @property
-    def _length(self) -> timedelta:
+    def _length(self, schedule: Schedule) -> timedelta:
+        """Give a window's length, but for the end of the UTC day, which always closes it."""
         if self.duration_hours is not None:
             return timedelta(hours=self.duration_hours)
-        return timedelta(hours=1) if self._in_hours else timedelta(days=1)
+        return _DAY if _spacing(schedule) is None else timedelta(hours=1)
 
 
-def _rate(expression: str) -> timedelta:
-    if expression.startswith("cron("):  # the grammar of D.2 is served by no rule here yet: refuse, never guess
-        raise BadParameter(
-            "cron() schedules are not supported by this server yet: use rate() or AutomaticallyAfterDays."
-        )
+def _midnight(moment: datetime) -> datetime:
+    return datetime.combine(moment.date(), time(), UTC)
+
+
+def _next_multiple(every: timedelta, moment: datetime, start: datetime) -> datetime:
+    return start + every * ((moment - start) // every + 1)
+
+
+def _spacing(schedule: Schedule | None) -> timedelta | None:
+    """Give the least time between two windows of a schedule in hours; None: it is one in days, or none."""
+    if isinstance(schedule, Cron):
+        return None if schedule.spacing is None else timedelta(hours=schedule.spacing)
+    return schedule if schedule is not None and schedule < _DAY else None
+
+
+def _parsed(expression: str) -> Schedule:
     match = _RATE.fullmatch(expression)
     if match is None:
-        raise BadParameter("Invalid schedule expression.")
+        return cron.parsed(expression)
     count, unit = int(match[1]), match[2]
     if unit.startswith("hour"):
         if not _MIN_HOURS <= count <= _MAX_HOURS:

@@ -72,6 +72,30 @@ class RotationSettings:
     rotated: datetime | None = None  # end of the last successful rotation
     next_window: Window | None = None
     external: ExternalRotation | None = None
+    counted_from: datetime | None = None  # what `next_window` is counted from: `rotated`, or a later write by hand
+
+    def window_after(self, moment: datetime) -> Window | None:
+        """Give the next window after a rotation at this moment; hours go on from the window planned before."""
+        return None if self.rules is None else self.rules.window_after(moment, self.next_window)
+
+    def turned_on(self, rules: RotationRules | None, now: datetime) -> "RotationSettings":
+        """Turn rotation on, by these rules or those there are. Rules that stay leave what is planned.
+
+        Other rules in days or hours count from the last rotation, moments of the calendar from now (D.2).
+        """
+        same = rules is None or rules == self.rules
+        on = replace(self, enabled=True, rules=rules or self.rules, next_window=self.next_window if same else None)
+        if on.rules is None or (on.next_window is not None and on.next_window.closes > now):
+            return on
+        last = None if on.rules.in_calendar else on.counted_from or on.rotated
+        window = on.window_after(last or now)
+        is_over = window is not None and window.closes <= now
+        return replace(on, next_window=on.window_after(now) if is_over else window)
+
+    def shown_days(self, moment: datetime) -> int | None:
+        """`AutomaticallyAfterDays` as shown: of the next window, or of what would be after the moment without one."""
+        first = self.next_window or self.window_after(moment)
+        return None if self.rules is None or first is None else self.rules.shown_days(first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +218,8 @@ class Secret:
         """Compute the next window anew from this moment: a value written by hand counts as a rotation (D.2)."""
         if self.rotation is None:
             return self
-        rules = self.rotation.rules
-        window = None if rules is None else rules.window_after(moment)
-        return replace(self, rotation=replace(self.rotation, next_window=window))
+        window = self.rotation.window_after(moment)
+        return replace(self, rotation=replace(self.rotation, next_window=window, counted_from=moment))
 
     def rotation_succeeded(self, now: datetime) -> "Secret":
         """Note the end of a successful rotation, and compute the next window from it."""

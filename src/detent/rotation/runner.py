@@ -176,8 +176,7 @@ class Runner:
 
     def _fail(self, tx: Tx, secret: Secret, rotation: Rotation, settings: RotationSettings, reason: str) -> None:
         now = self.clock.now()
-        next_window = settings.rules.window_after(now) if settings.rules is not None else None
-        failed = rotation.failed(reason, now, next_window)
+        failed = rotation.failed(reason, now, settings.window_after(now))
         tx.rotations.save(failed, release=True)
         tx.access_keys.drop_sessions(secret.arn, now)
         test = rotation.purpose is Purpose.TEST

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from detent.crypto.keyset import Keyset
 from detent.model.limits import Limits
 from detent.model.ports import Audit, Clock, FunctionCaller, FunctionRunner
+from detent.model.rotation import MANUAL_WINDOW
 from detent.store.protocol import Tx
 
 
@@ -24,6 +25,7 @@ class Server:
     regions: frozenset[str]  # namespaces: a secret lives in one, its replicas in others
     jitter: timedelta  # how far scheduled rotations are spread after a window opens; zero: not at all
     limits: Limits = Limits()  # noqa: RUF009 - it cannot change
+    manual_window: timedelta = MANUAL_WINDOW  # of a rotation that somebody asks for
     builtin: Mapping[str, str] = field(default_factory=dict)  # functions in every account: name, what each does
     runner: FunctionRunner | None = None  # of users' own functions; None: this server runs none
     keysets: dict[str, tuple[int, Keyset]] = field(default_factory=dict, repr=False)  # customers', by generation

@@ -110,12 +110,8 @@ def _settings(
         _check_function(env, caller, secret, arn)
     elif external is None:
         raise BadState("No Lambda rotation function ARN is associated with this secret.")
-    kept = rules or (stored and stored.rules) or None
-    last = stored.rotated if stored is not None else None
-    window = kept.window_after(last or env.now) if kept is not None else None
-    if kept is not None and window is not None and window.closes <= env.now:
-        window = kept.window_after(env.now)
-    return RotationSettings(arn or None, kept, True, _admin_link(env, caller, secret), last, window, external)
+    turned_on = (stored or RotationSettings(None)).turned_on(rules, env.now)
+    return replace(turned_on, function=arn or None, admin=_admin_link(env, caller, secret), external=external)
 
 
 def _check_function(env: Env, caller: Principal, secret: Secret, arn: str) -> None:
@@ -184,7 +180,7 @@ def _reattempt(env: Env, secret: Secret, pending: VersionId) -> None:
     waits = found.state is State.FAILED or (found.due is not None and found.due > env.now)
     if found.purpose is Purpose.ROTATE and waits:
         env.tx.rotations.replan(secret.key, None)
-        env.tx.rotations.overrule(found.resumed(env.now))
+        env.tx.rotations.overrule(found.resumed(env.now, env.server.manual_window))
 
 
 def _start(env: Env, secret: Secret, token: VersionId) -> WrittenVersion:
@@ -194,7 +190,7 @@ def _start(env: Env, secret: Secret, token: VersionId) -> WrittenVersion:
     started = stop_obstructed(env, env.tx.secrets.save(_pending(env, secret, token)))
     prune(env, started, grew=True)  # its refusal is a Choice: AWS declares no quota error for RotateSecret (B.18)
     env.tx.rotations.replan(secret.key, None)
-    env.tx.rotations.add(asked_for(secret.key, token, env.now))
+    env.tx.rotations.add(asked_for(secret.key, token, env.now, length=env.server.manual_window))
     env.server.audit.event("RotationStarted", started, token, env.now)
     return WrittenVersion(started, token)
 

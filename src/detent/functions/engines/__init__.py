@@ -47,7 +47,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Privileges:
-    """The least that a strategy needs, as statements in which ``{user}`` and ``{admin}`` stand for names.
+    """The least that a strategy needs, as statements in which ``{user}`` and ``{admin}`` stand for names (str.format).
 
     ``own``: for the user itself, where no admin secret is used; None: it cannot do without one. ``admin``: for the
     admin secret's user, from making it on.

@@ -1,9 +1,10 @@
 """One user with keys that the service makes."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from detent.functions.abilities import Issued, KeyIssuer, Session
+from detent.functions.abilities import Issued, Key, KeyIssuer, Session
 from detent.functions.errors import StepFailed
 from detent.functions.staged import Candidate
 from detent.functions.strategies.turn import Turn, refusal_of
@@ -12,8 +13,9 @@ from detent.functions.strategies.turn import Turn, refusal_of
 class IssuedKeys:
     """createSecret has the service issue a key, which is live at once; the current one stays until the next rotation.
 
-    Before it issues one it revokes the keys of this secret's older versions, and any that a rotation of ours left
-    behind: the service told their secret once, to a process that died. A key that nobody here knows is left alone.
+    Before it issues one it revokes the keys of this secret's older versions, and any that a rotation of this secret
+    left behind: the service told their secret part once, to a process that died. Neither the current key nor the one
+    that logged in is revoked, nor any that this secret does not know: another secret may live on the same user.
     """
 
     name = "issued-keys"
@@ -58,9 +60,20 @@ class IssuedKeys:
 
 def _renewed(turn: Turn, session: KeyIssuer, kept: set[str]) -> Issued:
     user = turn.secret.current().login.username
-    key_id = turn.engine.FACTS.key_id or ""
-    ours = {str(one.value.get(key_id)) for one in turn.secret.known_logins() if isinstance(one, Candidate)}
     for key in session.keys(user):
-        if key.id not in kept and (key.mark is not None or key.id in ours):
+        if key.id not in kept and _is_ours(turn, key):
             session.revoke_key(user, key.id)
-    return session.issue_key(user, turn.secret.token)
+    return session.issue_key(user, f"{_home(turn)}{turn.secret.token}")
+
+
+def _is_ours(turn: Turn, key: Key) -> bool:
+    """Say whether a rotation of this secret made it or a version of it names it; those are read where need be only."""
+    key_id = turn.engine.FACTS.key_id or ""
+    return (key.mark or "").startswith(_home(turn)) or any(
+        isinstance(one, Candidate) and one.value[key_id] == key.id for one in turn.secret.known_logins()
+    )
+
+
+def _home(turn: Turn) -> str:
+    """Begin the marks of this secret's keys by what stands for its ARN, which may be longer than a service takes."""
+    return f"{hashlib.sha256(turn.secret.id.encode()).hexdigest()[:16]}/"

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from detent.functions.abilities import Probes, ReadsPolicy, Session
 from detent.functions.engines import Engine, Login, Remaining
-from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, ProbeFailed, StepFailed
+from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, NoRoom, ProbeFailed, StepFailed
 from detent.functions.passwords import Password, PasswordPolicy
 from detent.functions.staged import Candidate, Skipped, StagedSecret
 from detent.functions.values import Probe
@@ -93,14 +93,19 @@ class Turn:
     @contextmanager
     def admin_session(self, refusal: str) -> Iterator[Session]:
         """Log in as the admin secret's user, on the admin secret's own server and nowhere else."""
-        admin, current = self.secret.admin(), self.secret.current().login
+        admin, current = self.secret.admin(), self.secret.current()
         if admin is None:
             raise StepFailed(f'{refusal}; or name an admin secret by the key "masterarn"')
-        if not _serves(admin, current):
+        if not _serves(admin, current.login):
             raise StepFailed(
                 f"the admin secret is for {admin.login.host}:{admin.login.port}, this secret for "
-                f"{current.host}:{current.port}: both must name the same server, or the admin secret's key "
+                f"{current.login.host}:{current.login.port}: both must name the same server, or the admin secret's key "
                 '"serves" must list the other name of it'
+            )
+        if beyond := _beyond(admin, current):
+            raise StepFailed(
+                f"this secret names {', '.join(beyond)} as nodes and the admin secret does not, so its password goes "
+                'not there: add them to its key "nodes" too'
             )
         with self.session(admin) as session:
             yield session
@@ -172,6 +177,8 @@ def refusal_of(session: Session, ability: type[Any], change: Change, without: st
         return without
     try:
         change(session)
+    except NoRoom as error:
+        raise StepFailed(str(error)) from error
     except ChangeRefused as error:
         return str(error)
     return ""
@@ -202,9 +209,19 @@ def _using(session: Session, candidate: Candidate) -> Iterator[None]:
 
 def _serves(admin: Candidate, login: Login) -> bool:
     """Compare servers; the admin secret may name other hosts that lead to its own: a replica, a pooler, an alias."""
-    others = admin.value.get("serves")
-    named = {str(name).lower() for name in others} if isinstance(others, list) else set()
-    return admin.login.same_server(login) or f"{login.host}:{login.port}".lower() in named
+    return admin.login.same_server(login) or f"{login.host}:{login.port}".lower() in _texts(admin.value, "serves")
+
+
+def _beyond(admin: Candidate, current: Candidate) -> list[str]:
+    """Name the servers of a secret that its admin secret does not name, where a credential lives on several."""
+    named = {f"{one.login.host}:{one.login.port}".lower() for one in (admin, current)}
+    named |= _texts(admin.value, "nodes") | _texts(admin.value, "serves")
+    return sorted(_texts(current.value, "nodes") - named)
+
+
+def _texts(value: Mapping[str, Any], key: str) -> set[str]:
+    found = value.get(key)
+    return {str(name).lower() for name in found} if isinstance(found, list) else set()
 
 
 def _reason(candidate: Candidate, error: LoginRejected | EngineUnavailable) -> str:
