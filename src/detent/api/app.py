@@ -172,7 +172,7 @@ class App:
     async def _run(self, call: Call) -> Answer:
         if call.operation.runs is Runs.INVOKING:
             return await self._invoking.answer(call)
-        if call.operation.runs_for(call.request) is Runs.ON_THREAD:
+        if call.operation.runs_for(call.request) in (Runs.ON_THREAD, Runs.TRIED_FIRST):
             with suppress(ReadOnlyTransaction):
                 return await asyncio.to_thread(self._read, call)
         return await self._told.of(self._store.submit(partial(self._in, self._writing, call)))

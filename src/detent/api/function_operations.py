@@ -35,7 +35,7 @@ INVOCATIONS = {  # by X-Amz-Invocation-Type
         "Invoke", shapes.Invoke, function_calls.invoke, _nothing, Runs.ON_THREAD, status=204, most=MAX_EVENT
     ),
 }
-# What asks the runner is on no loop: its first answer may take a trial.
+# What asks the runner is neither on the loop nor only on the writer: its first answer may take a trial.
 # Under /2015-03-31/functions: the method, and the path's parts, of which * is a function's or a statement's name.
 ROUTES: Mapping[tuple[str, ...], Operation] = {
     ("POST",): _row(
@@ -43,7 +43,7 @@ ROUTES: Mapping[tuple[str, ...], Operation] = {
         shapes.CreateFunction,
         functions.create_function,
         replies.function,
-        Runs.ON_WRITER,
+        Runs.TRIED_FIRST,
         status=201,
         most=MAX_UPLOAD,
     ),
@@ -64,14 +64,14 @@ ROUTES: Mapping[tuple[str, ...], Operation] = {
         shapes.UpdateFunctionConfiguration,
         functions.update_function_configuration,
         replies.function,
-        Runs.ON_WRITER,
+        Runs.TRIED_FIRST,
     ),
     ("PUT", "*", "code"): _row(
         "UpdateFunctionCode",
         shapes.UpdateFunctionCode,
         functions.update_function_code,
         replies.function,
-        Runs.ON_WRITER,
+        Runs.TRIED_FIRST,
         most=MAX_UPLOAD,
     ),
     ("POST", "*", "invocations"): _INVOKE,

@@ -66,6 +66,7 @@ class Runs(Enum):
     ON_LOOP = "a read short enough for the loop's own thread"
     ON_THREAD = "a read that may be long"
     ON_WRITER = "a write transaction"
+    TRIED_FIRST = "a write transaction; what it looks at may take long, so it is tried as a read on a thread first"
     INVOKING = "a read, and then a function's run without a transaction"
 
 
@@ -103,7 +104,7 @@ class Operation:
     @property
     def reads_only(self) -> bool:
         """Whether the audit trail calls it read-only."""
-        return self.runs not in (Runs.ON_WRITER, Runs.INVOKING)
+        return self.runs in (Runs.ON_LOOP, Runs.ON_THREAD)
 
     def runs_for(self, request: shapes.Request) -> Runs:
         """Say where this very request runs."""
@@ -499,7 +500,7 @@ _ROWS = (
         function_shapes.PutRemoteFunction,
         remote_functions.put_remote_function,
         function_replies.remote_function,
-        Runs.ON_WRITER,
+        Runs.TRIED_FIRST,
     ),
     Operation(
         DETENT,

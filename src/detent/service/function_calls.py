@@ -14,11 +14,11 @@ from detent.model.ports import Invocation, Invoked, StepCall
 from detent.model.secret import Secret
 from detent.service import scrubbing
 from detent.service.env import Env
+from detent.service.function_checks import refused
 from detent.service.function_logs import keep_log
 from detent.service.function_lookup import find, is_builtin, key_of
 from detent.service.function_sealing import opened_environment
 from detent.service.function_trust import CANNOT_INVOKE, may_rotate
-from detent.service.functions import refused
 from detent.service.lookup import with_arn
 from detent.service.rotations import admin_meant_by
 

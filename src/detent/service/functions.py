@@ -1,6 +1,5 @@
 """Users' own functions as Lambda's API keeps them: made, changed, described, listed, deleted."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -13,27 +12,16 @@ from detent.model.policy import Ask, Principal
 from detent.service.authorization import allow
 from detent.service.conditions import tags_sent
 from detent.service.env import Env
+from detent.service.function_checks import check_variables, checked_runtime, refuse_unsupported, refused
 from detent.service.function_code import Code, checked_code
 from detent.service.function_lookup import builtin, find, find_own, is_builtin, meant_by, permit
 from detent.service.function_sealing import opened_environment, sealed_environment
 from detent.service.paging import Paged, page_start, token_for
 
 _PAGE = 50  # functions, AWS's; a larger MaxItems gives no more
-_ENVIRONMENT_BYTES = 4096  # AWS's
 _LONGEST_NAME = 64
 _MEMORY = 128  # MiB
 _TIMEOUT = 3  # seconds
-_RUNTIME = re.compile(r"python3\.\d+|provided(\.al2|\.al2023)?", re.ASCII)
-_VARIABLE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+", re.ASCII)
-# What would change how a function runs, and this server has not: refused with a word on each.
-_UNSUPPORTED = {
-    "vpc_config": "it joins no VPC",
-    "file_system_configs": "it mounts no file systems",
-    "dead_letter_config": "it has no queues for events that failed",
-    "image_config": "it runs no images",
-    "code_signing_config_arn": "it checks no code signatures",
-    "kms_key_arn": "variables are sealed under the root keyset",
-}
 
 
 class Described(NamedTuple):
@@ -72,7 +60,7 @@ def create_function(
         raise Exists(f"Function already exist: {key.name}")
     if len(key.name) > _LONGEST_NAME:
         raise BadParameter(f"A function's name can have at most {_LONGEST_NAME} characters.")
-    _refuse_unsupported(others)
+    refuse_unsupported(others)
     if package_type == "Image" or not (runtime and handler):
         raise BadParameter(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
@@ -80,7 +68,7 @@ def create_function(
     checked = checked_code(env, code.get("zip_file"), [one for name, one in code.items() if name != "zip_file" and one])
     made = UserFunction(
         key,
-        _checked_runtime(runtime),
+        checked_runtime(runtime),
         handler,
         timedelta(seconds=timeout or _TIMEOUT),
         memory_size or _MEMORY,
@@ -136,7 +124,7 @@ def update_function_configuration(
 ) -> Described:
     """Change what was sent, and nothing else; variables and layers are replaced as a whole."""
     function = _changeable(env, caller, "UpdateFunctionConfiguration", function_name, revision_id)
-    _refuse_unsupported(others)
+    refuse_unsupported(others)
     changed = replace(
         function,
         role=role or function.role,
@@ -144,7 +132,7 @@ def update_function_configuration(
         description=function.description if description is None else description,
         timeout=timedelta(seconds=timeout) if timeout else function.timeout,
         memory=memory_size or function.memory,
-        runtime=_checked_runtime(runtime) if runtime else function.runtime,
+        runtime=checked_runtime(runtime) if runtime else function.runtime,
         layers=function.layers if layers is None else tuple(layers),
     )
     return _runnable(env, changed, opened_environment(env, function.key) if environment is None else environment)
@@ -213,7 +201,7 @@ def saved(env: Env, function: UserFunction, variables: Mapping[str, str] | None 
 
 def _runnable(env: Env, function: UserFunction, variables: Mapping[str, str], code: Code | None = None) -> Described:
     """Keep a function, with other code if there is any, if it can be run here. Raises BadParameter."""
-    _check_variables(variables)
+    check_variables(variables)
     refusal = refused(env, function)
     if refusal is not None:
         raise BadParameter(refusal)
@@ -222,13 +210,6 @@ def _runnable(env: Env, function: UserFunction, variables: Mapping[str, str], co
     changed = saved(env, function, variables)
     _forget(env, function)
     return _described(env, changed)
-
-
-def refused(env: Env, function: UserFunction) -> str | None:
-    """Say why a function cannot be run here; None: it can."""
-    if env.server.runner is None:
-        return "This server runs no functions of its users."
-    return env.server.runner.refusal(function)
 
 
 def _forget(env: Env, function: UserFunction) -> None:
@@ -250,40 +231,3 @@ def _changeable(
     if function.remote is not None:
         raise BadParameter(f"The function {function.key.name} runs elsewhere: change it with PutRemoteFunction.")
     return function
-
-
-def _checked_runtime(runtime: str) -> str:
-    if _RUNTIME.fullmatch(runtime) is None:
-        raise BadParameter(
-            f"This server runs the runtimes python3.x, provided, provided.al2 and provided.al2023, not {runtime}: for"
-            " any other language take provided.al2023, with a `bootstrap` that is the language's runtime client."
-        )
-    return runtime
-
-
-def _check_variables(variables: Mapping[str, str]) -> None:
-    """Raise BadParameter for variables that no process can have; reserved ones are kept, and have no effect."""
-    for name, value in variables.items():
-        if _VARIABLE.fullmatch(name) is None or "\0" in value:
-            raise BadParameter(
-                "A variable's name must be a letter and then letters, digits or underscores, two characters at least,"
-                " and its value without a null character."
-            )
-    size = sum(len(part.encode(errors="surrogatepass")) for pair in variables.items() for part in pair)
-    if size > _ENVIRONMENT_BYTES:
-        raise BadParameter(
-            "Lambda was unable to configure your environment variables because the environment variables you have"
-            f" provided exceeded the 4KB limit: they have {size} bytes."
-        )
-
-
-def _refuse_unsupported(others: Mapping[str, object]) -> None:
-    for name, why in _UNSUPPORTED.items():
-        if _says_something(others.get(name)):
-            raise BadParameter(f"This server does not do what {name.replace('_', ' ')} asks for: {why}.")
-
-
-def _says_something(given: object) -> bool:
-    if isinstance(given, dict):
-        return any(_says_something(value) for value in given.values())
-    return bool(given)

@@ -10,8 +10,9 @@ from detent.model.errors import BadParameter, Exists
 from detent.model.function import Remote, UserFunction
 from detent.model.policy import Principal
 from detent.service.env import Env
+from detent.service.function_checks import refused
 from detent.service.function_lookup import builtin, meant_by, permit
-from detent.service.functions import refused, require_own_account, saved
+from detent.service.functions import require_own_account, saved
 
 _TIMEOUT = timedelta(seconds=30)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
