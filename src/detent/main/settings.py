@@ -9,6 +9,7 @@ from detent.model.limits import Limits
 
 _DAY = 86400  # seconds
 _WEEK = 7 * _DAY
+_CENTURY = 36500  # days
 _AWS = Limits()
 _FASTEST = 10**6  # a factor that limits nothing any more
 _QUOTAS = {  # setting -> the least and the most that a server can work with
@@ -50,6 +51,7 @@ class Settings:
     step_seconds: float = 60.0
     jitter_seconds: float = 300.0  # how far scheduled rotations are spread after a window opens
     manual_window_seconds: float = 86400.0  # of a rotation that somebody asks for: how long it is tried again
+    history_days: float = 90.0  # for how long rotations that ended are kept, with their attempts
     sweep_seconds: float = 60.0  # between two looks for secrets whose recovery window has passed
     max_secrets: int = _AWS.secrets
     max_versions: int = _AWS.versions
@@ -89,6 +91,8 @@ class Settings:
                 raise CannotStart(f"--{name.replace('_', '-')} must be above 0 and below a day.")
         if not 0 < self.manual_window_seconds <= _WEEK:
             raise CannotStart("--manual-window-seconds must be above 0 and at most a week.")
+        if not 0 < self.history_days <= _CENTURY:
+            raise CannotStart("--history-days must be above 0 and at most 36500.")
         if not 0 <= self.jitter_seconds < _DAY:
             raise CannotStart("--jitter-seconds must be 0 or more, and below a day.")
         for name, (least, most) in _QUOTAS.items():

@@ -8,17 +8,20 @@ from typing import Any, Protocol, TypeVar
 
 from detent.model.errors import ReadOnlyTransaction, StaleRevision
 from detent.model.ports import Clock
-from detent.model.rotation import Attempt, Purpose, Rotation
+from detent.model.rotation import Attempt, Purpose, Rotation, State
 from detent.model.search import found_alike
 from detent.model.secret import Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
 from detent.store import queries, rows, search
 from detent.store.access_keys import SqlAccessKeys
+from detent.store.checks import SqlChecks
 from detent.store.functions import SqlFunctions
+from detent.store.history import SqlHistory
 from detent.store.identities import SqlIdentities, SqlIdentityPolicies
 from detent.store.keysets import SqlKeysets
 from detent.store.policies import SqlPolicies
 from detent.store.protocol import Page
+from detent.store.webhooks import SqlWebhooks
 
 
 class Result(Protocol):
@@ -61,6 +64,9 @@ class SqlTx:
         self.identities = SqlIdentities(self)
         self.identity_policies = SqlIdentityPolicies(self)
         self.functions = SqlFunctions(self, clock)
+        self.webhooks = SqlWebhooks(self)
+        self.history = SqlHistory(self)
+        self.checks = SqlChecks(self)
 
     def run(self, sql: str, params: Mapping[str, Any]) -> Result:
         """Run a statement."""
@@ -248,16 +254,26 @@ class SqlRotations:
         return {row[0] for row in self._tx.run(queries.ROTATIONS_ACTED, {"key": key}).fetchall()}
 
     def page(
-        self, account: str, region: str, key: SecretKey | None, before: int | None, limit: int
+        self,
+        account: str,
+        region: str,
+        key: SecretKey | None,
+        before: int | None,
+        limit: int,
+        *,
+        state: State | None = None,
+        due: datetime | None = None,
     ) -> list[tuple[Secret, Rotation]]:
-        params = {
+        params: dict[str, object] = {
             "account": account,
             "region": region,
             "key": key,
             "before": before or sys.maxsize,
             "limit": limit,
         }
-        found = self._tx.run(queries.ROTATION_PAGE, params).fetchall()
+        chosen = {"state": state} if due is None else {"until": rows.to_micros(due)}
+        sql = queries.ROTATION_PAGE if due is None else queries.ROTATIONS_DUE
+        found = self._tx.run(sql, {**params, **chosen}).fetchall()
         return [(rows.secret(row[:_SECRET_COLUMNS]), rows.rotation(row[_SECRET_COLUMNS:])) for row in found]
 
     def replan(self, key: SecretKey, rotation: Rotation | None) -> None:

@@ -1,0 +1,1 @@
+-- Kept free: this number is taken by another change.
