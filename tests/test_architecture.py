@@ -85,6 +85,7 @@ REVEAL_PLACES = {
     "service.paging": "page tokens are sealed, but no secret values",
     "service.rotations": "reads which admin secret the current value names",
     "service.scrubbing": "takes values out of texts",
+    "service.targets": "tells targets apart by the host and port that a value names",
     "service.values": "compares a repeated write with what is stored",
 }
 
