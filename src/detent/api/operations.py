@@ -38,6 +38,7 @@ from detent.service import (
     passwords,
     pausing,
     policies,
+    preview,
     remote_functions,
     replication,
     roles,
@@ -315,6 +316,9 @@ _ROWS = (
     ),
     Operation(
         DETENT, "DescribeRotation", shapes.DescribeRotation, history.describe_rotation, replies.rotation, Runs.ON_LOOP
+    ),
+    Operation(
+        DETENT, "PreviewSchedule", shapes.PreviewSchedule, preview.preview_schedule, replies.schedule, Runs.ON_THREAD
     ),
     Operation(DETENT, "ListRotations", shapes.ListRotations, history.list_rotations, replies.rotations, Runs.ON_THREAD),
     Operation(
