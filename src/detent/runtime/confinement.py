@@ -46,7 +46,7 @@ class Confinement:
         """Make a place. Raises FunctionFailed where none can be."""
         refusal = self.refusal()
         if self._found is None:
-            raise FunctionFailed(refusal)
+            raise FunctionFailed(refusal or "nothing here can confine a function")
         return self._found(parts)
 
     @property

@@ -19,7 +19,7 @@ _SECRET = (
 _VERSION = "id, created_at, keyset_id, accessed_day"
 _ROTATION = (
     "r.secret_key, r.opens_at, r.closes_at, r.due_at, r.token, r.purpose, r.state, r.step, r.failures, r.started_at,"
-    " r.ended_at, r.reason, r.epoch, r.id"
+    " r.ended_at, r.reason, r.epoch, r.id, r.acted, r.replaced, r.origin"
 )
 _KEYSET = "id, account, region, created_at, alias, enabled, deletion_at, rotated_at, generation"
 _ACCESS_KEY = (
@@ -154,8 +154,9 @@ RESEAL_ACCESS_KEY = "UPDATE access_keys SET keyset_id = :keyset_id, ciphertext =
 
 ADD_ROTATION = (
     "INSERT INTO rotations (secret_key, token, purpose, state, step, failures, due_at, opens_at, closes_at, started_at,"
-    " ended_at, reason, epoch) VALUES (:secret_key, :token, :purpose, :state, :step, :failures, :due_at, :opens_at,"
-    " :closes_at, :started_at, :ended_at, :reason, :epoch) RETURNING id"
+    " ended_at, reason, epoch, acted, replaced, origin) VALUES (:secret_key, :token, :purpose, :state, :step,"
+    " :failures, :due_at, :opens_at, :closes_at, :started_at, :ended_at, :reason, :epoch, :acted, :replaced, :origin)"
+    " RETURNING id"
 )
 ROTATION = f"SELECT {_ROTATION} FROM rotations r WHERE id = :id"
 ROTATION_OF_TOKEN = (
@@ -180,7 +181,8 @@ ROTATION_PAGE = (
 DROP_PLAN = "DELETE FROM rotations WHERE secret_key = :key AND state = 'planned'"
 SAVE_ROTATION = (
     "UPDATE rotations SET token = :token, state = :state, step = :step, failures = :failures, due_at = :due_at,"
-    " opens_at = :opens_at, closes_at = :closes_at, started_at = :started_at, ended_at = :ended_at, reason = :reason"
+    " opens_at = :opens_at, closes_at = :closes_at, started_at = :started_at, ended_at = :ended_at, reason = :reason,"
+    " acted = :acted, replaced = :replaced"
 )
 SAVE_ROTATION_KEEPING = f"{SAVE_ROTATION} WHERE id = :id AND epoch = :epoch"
 SAVE_ROTATION_RELEASING = f"{SAVE_ROTATION}, lease_owner = NULL, lease_until = NULL WHERE id = :id AND epoch = :epoch"

@@ -129,7 +129,8 @@ def version_params(version: Version, sealed: SealedValue | None) -> Params:
 
 def rotation(row: Row) -> Rotation:
     """Read a row of the columns in `queries._ROTATION`."""
-    key, opens, closes, due, token, purpose, state, step, failures, started, ended, reason, epoch, number = row
+    *begun, reason, epoch, number, acted, replaced, origin = row
+    key, opens, closes, due, token, purpose, state, step, failures, started, ended = begun
     return Rotation(
         key,
         Window(moment(opens), moment(closes)),
@@ -144,6 +145,9 @@ def rotation(row: Row) -> Rotation:
         reason,
         epoch,
         number,
+        bool(acted),
+        replaced,
+        origin,
     )
 
 
@@ -164,6 +168,9 @@ def rotation_params(rotation: Rotation) -> Params:
         "ended_at": to_micros(rotation.ended),
         "reason": rotation.reason,
         "epoch": rotation.epoch,
+        "acted": int(rotation.acted),
+        "replaced": rotation.replaced,
+        "origin": rotation.origin,
     }
 
 

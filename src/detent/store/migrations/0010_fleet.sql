@@ -1,0 +1,1 @@
+-- Kept for what spreads a fleet; replaced on merging.
