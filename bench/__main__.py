@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import batches, functions, lists, memory, policies, processes, reads, rotations, writes
+from bench import batches, functions, lists, memory, own_functions, policies, processes, reads, rotations, writes
 
 PARTS = {
     "reads": reads.main,
@@ -11,6 +11,7 @@ PARTS = {
     "writes": writes.main,
     "rotations": rotations.main,
     "functions": functions.main,
+    "own-functions": own_functions.main,
     "lists": lists.main,
     "memory": memory.main,
 }

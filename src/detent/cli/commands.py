@@ -105,6 +105,13 @@ def serve(  # noqa: PLR0917 - typer calls it by keyword
         float | None,
         _setting("jitter_seconds", "Over how long scheduled rotations are spread after their window opens."),
     ] = None,
+    runners: Annotated[int | None, _setting("runners", "How many rotations run at a time.")] = None,
+    target_runners: Annotated[
+        int | None, _setting("target_runners", "How many of them at one target, over all servers of a store.")
+    ] = None,
+    target_rate: Annotated[
+        float | None, _setting("target_rate", "How many may begin in a second at one target; 0 is no limit.")
+    ] = None,
     manual_window_seconds: Annotated[
         float | None,
         _setting("manual_window_seconds", "How long a rotation that somebody asks for is tried again."),

@@ -103,9 +103,14 @@ class Rotation:
         return self.purpose is Purpose.ROTATE and self.step is Step.ROLL_BACK
 
     def begun(self, token: VersionId, now: datetime) -> "Rotation":
-        """Give the rotation its token and start it at its purpose's first step, due now."""
-        first = STEPS[self.purpose][0]
-        return replace(self, token=token, state=State.IN_PROGRESS, step=first, started=now, due=now, failures=0)
+        """Give the rotation its token and start it at its purpose's first step, due now.
+
+        One whose window was missed, while no server ran, gets another as long as that.
+        """
+        first, missed = STEPS[self.purpose][0], self.window
+        window = missed if now < missed.closes else Window(now, now + (missed.closes - missed.opens))
+        begun = replace(self, token=token, state=State.IN_PROGRESS, step=first, window=window)
+        return replace(begun, started=now, due=now, failures=0)
 
     def resumed(self, now: datetime, length: timedelta = MANUAL_WINDOW) -> "Rotation":
         """Make an incomplete rotation due again, at the step it stands at, with a fresh window's tries."""

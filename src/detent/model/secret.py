@@ -39,6 +39,7 @@ class Version:
     created: datetime
     keyset_id: str | None  # None: an empty placeholder, made by a rotation that has not stored its value yet
     accessed: date | None = None
+    target: str | None = None  # a keyed hash of the host and port that its value names; None: it names none
 
     @property
     def is_empty(self) -> bool:

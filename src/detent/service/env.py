@@ -29,6 +29,7 @@ class Server:
     builtin: Mapping[str, str] = field(default_factory=dict)  # functions in every account: name, what each does
     runner: FunctionRunner | None = None  # of users' own functions; None: this server runs none
     keysets: dict[str, tuple[int, Keyset]] = field(default_factory=dict, repr=False)  # customers', by generation
+    opened_facts: dict[str, bytes] = field(default_factory=dict, repr=False)  # of this store, by name
     left: dict[str, bytes] = field(default_factory=dict, repr=False)  # what did not open: under which primary key
 
     def env(self, tx: Tx, region: str, origin: "Origin | None" = None) -> "Env":

@@ -107,8 +107,8 @@ def secret_params(secret: Secret) -> Params:
 
 def version(row: Row) -> Version:
     """Read a row of the columns in `queries._VERSION`."""
-    version_id, created, keyset_id, accessed = row
-    return Version(version_id, moment(created), keyset_id, _day(accessed))
+    version_id, created, keyset_id, accessed, target = row
+    return Version(version_id, moment(created), keyset_id, _day(accessed), target)
 
 
 def sealed(row: Row) -> SealedValue:
@@ -124,6 +124,7 @@ def version_params(version: Version, sealed: SealedValue | None) -> Params:
         "accessed_day": None if version.accessed is None else version.accessed.toordinal(),
         "keyset_id": None if sealed is None else sealed.keyset_id,
         "ciphertext": None if sealed is None else sealed.ciphertext,
+        "target": version.target,
     }
 
 
