@@ -34,6 +34,10 @@ def test_every_command_is_in_the_reference() -> None:
         "backup",
         "restore",
         "resume",
+        "explain",
+        "retry",
+        "abandon",
+        "rollback",
         "version",
     }
     groups = {group.name for group in app.registered_groups}

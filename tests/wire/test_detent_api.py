@@ -24,13 +24,14 @@ from detent.api.shapes import wire_name
 from detent.client import MODELS, SERVICE_MODEL, NoEndpoint
 from detent.model.judgement import PolicyKind
 from detent.model.rotation import Purpose, State, Step
+from detent.service.explaining import Cure, LogsIn
 from servers.detent import RunningDetent
 from wire.answers import new_name
 
 PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text())
 REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference" / "detent-api.md"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:detent-postgres-single-user"
-KINDS = ("State", "Step", "Purpose", "Outcome", "KeyState", "AccessKeyState", "PolicyType")
+KINDS = ("State", "Step", "Purpose", "Outcome", "KeyState", "AccessKeyState", "PolicyType", "Cure", "LogsIn")
 STRUCTURES = (
     "Attempt",
     "ComingWindow",
@@ -46,6 +47,7 @@ STRUCTURES = (
     "AdminSecret",
     "FunctionLogEvent",
     "RemoteFunction",
+    "ExplainedVersion",
 )
 ROWS = {row.name: row for row in OPERATIONS.values() if row.service == DETENT}
 
@@ -149,6 +151,8 @@ def test_the_model_has_the_words_that_are_given(model: ServiceModel) -> None:
         "KeyState": {"enabled", "disabled", "pending-deletion"},
         "AccessKeyState": {"active", "inactive"},
         "PolicyType": set(PolicyKind),
+        "Cure": set(Cure),
+        "LogsIn": set(LogsIn),
     }
 
 

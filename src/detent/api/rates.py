@@ -52,6 +52,7 @@ _TABLE = (
     # A Choice: these are newer than AWS's table, and those after them Detent's own.
     Group(50, ("AssociateCrossAccountReplica", "DisassociateCrossAccountReplica", "ListResourcePolicies")),
     Group(50, ("DescribeRotation", "ListRotations", "PreviewSchedule")),
+    Group(50, ("ExplainSecret", "RetryRotation", "AbandonRotation", "RollBackRotation")),
     Group(50, ("CreateKey", "DisableKey", "EnableKey", "ListKeys", "DescribeKey")),
     Group(50, ("DescribeServer", "ResumeRotation")),
     Group(50, ("RotateKey", "ScheduleKeyDeletion", "CancelKeyDeletion")),

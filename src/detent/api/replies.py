@@ -16,6 +16,7 @@ from detent.model.value import SecretValue
 from detent.service import pausing
 from detent.service.batches import Tried
 from detent.service.cross_account import Linked
+from detent.service.explaining import Explained
 from detent.service.history import SecretRotation
 from detent.service.keys import DescribedKey
 from detent.service.paging import Paged
@@ -326,6 +327,26 @@ def rotations(page: Paged[SecretRotation]) -> shapes.ListRotationsReply:
     """Answer ListRotations."""
     return shapes.ListRotationsReply(
         rotations=[_rotation(found, None) for found in page.items], next_token=page.next_token
+    )
+
+
+def explained(found: Explained) -> shapes.ExplainSecretReply:
+    """Answer ExplainSecret."""
+    rotation = found.rotation
+    return shapes.ExplainSecretReply(
+        arn=found.secret.arn,
+        name=found.secret.name,
+        versions=[
+            shapes.TriedReply(
+                label=one.label, version_id=one.version, logs_in=one.logs_in, target=one.target, reason=one.reason
+            )
+            for one in found.versions
+        ],
+        cure=found.cure,
+        blocks=found.blocks,
+        state=None if rotation is None else rotation.state,
+        step=None if rotation is None else rotation.step,
+        next_attempt_date=_seconds(found.next_attempt),
     )
 
 

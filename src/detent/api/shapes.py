@@ -381,6 +381,12 @@ class DescribeRotation(Request):
     version_id: VersionId | None = None
 
 
+class OfSecret(Request):
+    """Detent's own: a request with nothing but the secret."""
+
+    secret_id: SecretId
+
+
 class PreviewSchedule(Request):
     """Detent's own: the windows that come, of one secret or of all."""
 
@@ -652,6 +658,29 @@ class RotationReply(Reply):
     next_attempt_date: float | None = None
     reason: str | None = None
     attempts: list[AttemptReply] | None = None
+
+
+class TriedReply(Reply):
+    """One labelled version at the target."""
+
+    label: str
+    version_id: str
+    logs_in: str
+    target: str | None = None
+    reason: str | None = None
+
+
+class ExplainSecretReply(Reply):
+    """Detent's own."""
+
+    arn: str
+    name: str
+    versions: list[TriedReply]
+    cure: str
+    blocks: str | None = None
+    state: str | None = None
+    step: str | None = None
+    next_attempt_date: float | None = None
 
 
 class ComingReply(Reply):

@@ -18,6 +18,7 @@ from detent.cli import (
     audit_commands,
     backup_commands,
     functions_commands,
+    healing_commands,
     keyset_commands,
     layers_commands,
     policy_commands,
@@ -26,7 +27,7 @@ from detent.cli import (
     user_commands,
 )
 from detent.cli.failure import CommandFailed
-from detent.cli.options import Server
+from detent.cli.options import Name, Server
 from detent.main.settings import Settings
 
 _USAGE: type[Any] = typer.BadParameter.__mro__[2]  # every fault of usage; typer gives this class no public name
@@ -50,8 +51,6 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(keyset_commands.app, name="keyset")
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name or ARN.", show_default=False)]
 
 
 @app.callback()
@@ -241,6 +240,10 @@ for command in (
     backup_commands.backup,
     backup_commands.restore,
     backup_commands.resume,
+    healing_commands.explain,
+    healing_commands.retry,
+    healing_commands.abandon,
+    healing_commands.rollback,
 ):
     app.command()(command)
 app.add_typer(user_commands.app, name="users")

@@ -19,7 +19,7 @@ _SECRET = (
 _VERSION = "id, created_at, keyset_id, accessed_day, target"
 ROTATION_COLUMNS = (
     "r.secret_key, r.opens_at, r.closes_at, r.due_at, r.token, r.purpose, r.state, r.step, r.failures, r.started_at,"
-    " r.ended_at, r.reason, r.epoch, r.id"
+    " r.ended_at, r.reason, r.epoch, r.id, r.acted, r.replaced, r.origin"
 )
 _KEYSET = "id, account, region, created_at, alias, enabled, deletion_at, rotated_at, generation"
 _ACCESS_KEY = (
@@ -154,9 +154,10 @@ RESEAL_ACCESS_KEY = "UPDATE access_keys SET keyset_id = :keyset_id, ciphertext =
 
 ADD_ROTATION = (
     "INSERT INTO rotations (secret_key, token, purpose, state, step, failures, due_at, opens_at, closes_at, started_at,"
-    " ended_at, reason, epoch, saved_at, target) VALUES (:secret_key, :token, :purpose, :state, :step, :failures,"
-    " :due_at, :opens_at, :closes_at, :started_at, :ended_at, :reason, :epoch, :saved_at,"
-    " (SELECT target FROM versions WHERE secret_key = :secret_key AND id = :current)) RETURNING id"
+    " ended_at, reason, epoch, acted, replaced, origin, saved_at, target) VALUES (:secret_key, :token, :purpose,"
+    " :state, :step, :failures, :due_at, :opens_at, :closes_at, :started_at, :ended_at, :reason, :epoch, :acted,"
+    " :replaced, :origin, :saved_at, (SELECT target FROM versions WHERE secret_key = :secret_key AND id = :current))"
+    " RETURNING id"
 )
 ROTATION = f"SELECT {ROTATION_COLUMNS} FROM rotations r WHERE id = :id"
 ROTATION_OF_TOKEN = (
@@ -182,7 +183,7 @@ DROP_PLAN = "DELETE FROM rotations WHERE secret_key = :key AND state = 'planned'
 SAVE_ROTATION = (
     "UPDATE rotations SET token = :token, state = :state, step = :step, failures = :failures, due_at = :due_at,"
     " opens_at = :opens_at, closes_at = :closes_at, started_at = :started_at, ended_at = :ended_at, reason = :reason,"
-    " saved_at = :saved_at"
+    " acted = :acted, replaced = :replaced, saved_at = :saved_at"
 )
 SAVE_ROTATION_KEEPING = f"{SAVE_ROTATION} WHERE id = :id AND epoch = :epoch"
 SAVE_ROTATION_RELEASING = f"{SAVE_ROTATION}, lease_owner = NULL, lease_until = NULL WHERE id = :id AND epoch = :epoch"

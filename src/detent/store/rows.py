@@ -130,7 +130,8 @@ def version_params(version: Version, sealed: SealedValue | None) -> Params:
 
 def rotation(row: Row) -> Rotation:
     """Read a row of the columns in `queries._ROTATION`."""
-    key, opens, closes, due, token, purpose, state, step, failures, started, ended, reason, epoch, number = row
+    *begun, reason, epoch, number, acted, replaced, origin = row
+    key, opens, closes, due, token, purpose, state, step, failures, started, ended = begun
     return Rotation(
         key,
         Window(moment(opens), moment(closes)),
@@ -145,6 +146,9 @@ def rotation(row: Row) -> Rotation:
         reason,
         epoch,
         number,
+        bool(acted),
+        replaced,
+        origin,
     )
 
 
@@ -165,6 +169,9 @@ def rotation_params(rotation: Rotation) -> Params:
         "ended_at": to_micros(rotation.ended),
         "reason": rotation.reason,
         "epoch": rotation.epoch,
+        "acted": int(rotation.acted),
+        "replaced": rotation.replaced,
+        "origin": rotation.origin,
     }
 
 

@@ -268,7 +268,7 @@ class SqlRotations:
 
     def replan(self, key: SecretKey, rotation: Rotation | None) -> None:
         self._tx.write(queries.DROP_PLAN, {"key": key})
-        if rotation is not None and not any(found.purpose is Purpose.ROTATE for found in self.open(key)):
+        if rotation is not None and not any(found.purpose is not Purpose.TEST for found in self.open(key)):
             self.add(rotation)
 
     def claim_due(self, owner: str, seconds: float, limit: int, pace: Pace = Pace()) -> list[Rotation]:  # noqa: B008 - frozen
