@@ -102,10 +102,10 @@ class Floor:
 class Rotation:
     """One secret, rotated again and again."""
 
-    def __init__(self, server: Detent, target: Target, name: str) -> None:
-        """Store the value."""
+    def __init__(self, server: Detent, target: Target, name: str, function: str | None = None) -> None:
+        """Store the value; the function is the built-in one of the name unless another is given by its ARN."""
         self._aws, self._own = server.client(), detent.client(endpoint_url=server.url)
-        self._function = ARN + name
+        self._function = function or ARN + name
         value, admin = new_pair(target, name)
         self._id = f"bench/{value['username']}"
         if admin:

@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 ADDRESS_FREE = {"requirements.lock", "pyproject.toml"}
 FORBIDDEN = {
     "a path of one machine": re.compile(r"(?<![\w.$}-])/(?:home|root|work|Users)/\w"),
-    "an option that sets a package index": re.compile(r"--(?:(?:extra-)?index-url|find-links)|\b(?:PIP|UV)_\w*INDEX"),
+    "an option that sets a package index": re.compile(
+        r"--(?:(?:extra-)?index-url|find-links)|\b(?:PIP|UV)_(?!NO_)\w*INDEX"
+    ),
     "a package index": re.compile(r"https?://[\w.-]*(?:pypi|registry|mirror|artifact)"),
 }
 ADDRESS = re.compile(r"\b(?:https?|file|git\+\w+)://")

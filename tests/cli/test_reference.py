@@ -37,6 +37,10 @@ def test_every_command_is_in_the_reference() -> None:
         "backup",
         "restore",
         "resume",
+        "explain",
+        "retry",
+        "abandon",
+        "rollback",
         "version",
     }
     groups = {group.name for group in app.registered_groups}
@@ -50,6 +54,7 @@ def test_every_command_is_in_the_reference() -> None:
         "keyset",
         "functions",
         "layers",
+        "schedule",
     }
     assert all(f"## `detent {name}`" in REFERENCE.read_text() for name in names | groups)
 

@@ -13,11 +13,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from detent.main.folder import SystemClock
 from detent.model.function import FunctionKey, UserFunction
 from detent.model.ports import Invocation, Invoked, SessionCredentials
 from detent.model.value import SecretValue
 from detent.runtime.local import LocalRuntime
+
+
+class Machine:
+    """`ports.Clock`."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
 
 def zipped(files: Mapping[str, str | bytes], *, executable: tuple[str, ...] = ("bootstrap",)) -> bytes:
@@ -70,7 +76,7 @@ class Workshop:
             lambda function: self.codes[function.code_sha256],
             self.folder / "data" / "functions",
             "http://127.0.0.1:9",
-            SystemClock(),
+            Machine(),
             **{"hidden": (self.folder / "data",), **self.options},
         )
 

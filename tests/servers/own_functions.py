@@ -35,6 +35,69 @@ from detent.model.ports import Invocation, Invoked
 ROLE = "arn:aws:iam::000000000000:role/service-role"
 ECHO = "def handler(event, context):\n    print('called', event)\n    return {'event': event}\n"
 
+# A rotation of a PostgreSQL user's own password, in the manner of AWS's templates; it waits where it is told to.
+ROTATES = """
+import json
+import os
+import pathlib
+import time
+
+import boto3
+import psycopg
+
+client = boto3.client("secretsmanager", endpoint_url=os.environ["SECRETS_MANAGER_ENDPOINT"])
+
+def handler(event, context):
+    arn, token, step = event["SecretId"], event["ClientRequestToken"], event["Step"]
+    stages = client.describe_secret(SecretId=arn)["VersionIdsToStages"]
+    if "AWSCURRENT" in stages[token]:
+        return
+    print("step", step)
+    globals()[step](arn, token, stages)
+    if step == "setSecret" and os.environ.get("SLOW"):
+        print("slow")
+        time.sleep(float(os.environ["SLOW"]))
+
+def value(arn, **which):
+    return json.loads(client.get_secret_value(SecretId=arn, **which)["SecretString"])
+
+def createSecret(arn, token, stages):
+    current = value(arn, VersionStage="AWSCURRENT")
+    try:
+        value(arn, VersionId=token, VersionStage="AWSPENDING")
+    except client.exceptions.ResourceNotFoundException:
+        current["password"] = client.get_random_password(ExcludePunctuation=True)["RandomPassword"]
+        client.put_secret_value(
+            SecretId=arn, ClientRequestToken=token, SecretString=json.dumps(current), VersionStages=["AWSPENDING"]
+        )
+
+def connected(login):
+    place = {"host": login["host"], "port": login["port"], "dbname": "postgres"}
+    return psycopg.connect(user=login["username"], password=login["password"], **place)
+
+def setSecret(arn, token, stages):
+    pending = value(arn, VersionId=token, VersionStage="AWSPENDING")
+    try:
+        connected(pending).close()
+        return
+    except psycopg.OperationalError:
+        pass
+    with connected(value(arn, VersionStage="AWSCURRENT")) as connection:
+        made = psycopg.sql.SQL("ALTER ROLE {} PASSWORD {}")
+        user, password = psycopg.sql.Identifier(pending["username"]), psycopg.sql.Literal(pending["password"])
+        connection.execute(made.format(user, password))
+
+def testSecret(arn, token, stages):
+    with connected(value(arn, VersionId=token, VersionStage="AWSPENDING")) as connection:
+        connection.execute("SELECT 1")
+
+def finishSecret(arn, token, stages):
+    current = next(version for version, labels in stages.items() if "AWSCURRENT" in labels)
+    client.update_secret_version_stage(
+        SecretId=arn, VersionStage="AWSCURRENT", MoveToVersionId=token, RemoveFromVersionId=current
+    )
+"""
+
 
 def zipped(source: str = ECHO, name: str = "function.py", **more: str) -> bytes:
     """A zip of one module, and of other files."""

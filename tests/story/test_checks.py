@@ -206,9 +206,21 @@ def test_a_probe_that_fails_fails_the_step_that_proves_the_credential(world: Wor
     ]
     assert world.secret().labels[CURRENT] != TOKEN
     application.status = 200
-    world.clock.advance(timedelta(seconds=10))
+    world.let_time_pass()
     drive(world)
     assert world.rotation(TOKEN).state is State.SUCCEEDED
+
+
+def test_a_probe_that_never_succeeds_leaves_an_application_that_can_log_in(world: World, application: Receiver) -> None:
+    place(world, {"type": "probe", "url": application.url})
+    application.status = 500
+    world.rotate(TOKEN)
+    for _ in range(20):
+        world.let_time_pass()
+        drive(world)
+    assert world.rotation(TOKEN).state is State.FAILED
+    assert world.secret().labels[CURRENT] != TOKEN
+    assert world.current_logs_in()
 
 
 def test_the_outbound_rule_holds_for_probes(world: World) -> None:

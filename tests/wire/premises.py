@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from detent.api.app import App
 from detent.main.folder import Folder
-from detent.main.house import House
+from detent.main.house import House, Runners
 from detent.main.settings import Settings
 from detent.rotation.invoker import Function
 from wire.raw import Headers, RawClient, Told
@@ -103,11 +103,15 @@ class Premises:
 
 @contextmanager
 def premises(
-    folder: Path, functions: Mapping[str, Function] | None = None, moment: datetime | None = None, **changed: Any
+    folder: Path,
+    functions: Mapping[str, Function] | None = None,
+    moment: datetime | None = None,
+    runners: Runners | None = None,
+    **changed: Any,
 ) -> Iterator[Premises]:
     clock = SetClock(moment or datetime(2026, 3, 10, 12, 0, tzinfo=UTC))
     settings = Settings(folder, jitter_seconds=0, **changed)
-    house = House(settings, Folder(folder).open(), functions or {}, clock)
+    house = House(settings, Folder(folder).open(), functions or {}, clock, runners=runners)
     house.folder.initialise(house.server, house.store)
     keys = configparser.RawConfigParser()
     keys.read(house.folder.credentials)

@@ -26,6 +26,7 @@ from detent.model.checks import CheckKind
 from detent.model.judgement import PolicyKind
 from detent.model.news import Kind
 from detent.model.rotation import Purpose, State, Step
+from detent.service.explaining import Cure, LogsIn
 from servers.detent import RunningDetent
 from wire.answers import new_name
 
@@ -43,9 +44,12 @@ KINDS = (
     "NewsKind",
     "CheckType",
     "RotationStatus",
+    "Cure",
+    "LogsIn",
 )
 STRUCTURES = (
     "Attempt",
+    "ComingWindow",
     "Key",
     "DescribedKey",
     "User",
@@ -63,6 +67,7 @@ STRUCTURES = (
     "CheckInput",
     "RotationChecks",
     "PassedCheck",
+    "ExplainedVersion",
 )
 ROWS = {row.name: row for row in OPERATIONS.values() if row.service == DETENT}
 
@@ -169,6 +174,8 @@ def test_the_model_has_the_words_that_are_given(model: ServiceModel) -> None:
         "NewsKind": set(Kind),
         "CheckType": set(CheckKind),
         "RotationStatus": {"due", "failed", "running"},
+        "Cure": set(Cure),
+        "LogsIn": set(LogsIn),
     }
 
 
@@ -221,7 +228,7 @@ def test_all_that_the_model_has_is_noted_as_published(model: ServiceModel) -> No
 def test_botocore_finds_the_model_and_its_paginator() -> None:
     loader = Loader([str(MODELS)], include_default_search_paths=False)
     assert loader.list_available_services("service-2") == [DETENT]
-    assert list(loader.load_service_model(DETENT, "paginators-1")["pagination"]) == ["ListRotations"]
+    assert list(loader.load_service_model(DETENT, "paginators-1")["pagination"]) == ["ListRotations", "PreviewSchedule"]
 
 
 def test_a_rotation_is_described_with_its_attempts(shared_detent: RunningDetent, rotated: str) -> None:

@@ -197,6 +197,16 @@ def test_conditions_of_a_permission_keep_out_who_is_no_service(
     denied(lambda: stranger().invoke(FunctionName=ARN + name))
 
 
+def test_check_access_asks_a_functions_policy_and_tags(house: FunctionHouse, functions: Any, name: str) -> None:
+    own, who = house.client("detent"), f"user-{uuid4().hex}"
+    arn = own.create_user(UserName=who)["ARN"]
+    asked = {"PrincipalArn": arn, "Action": "lambda:InvokeFunction", "Resource": ARN + name}
+    assert not own.check_access(**asked)["Allowed"]
+    functions.add_permission(FunctionName=name, StatementId="s", Action="lambda:InvokeFunction", Principal=arn)
+    told = own.check_access(**asked)
+    assert (told["Allowed"], told["PolicyType"], told["Statement"]) == (True, "resource-based policy", "s")
+
+
 def test_remote_functions_are_put_and_changed_by_those_who_may(
     house: FunctionHouse, functions: Any, stranger: Callable[..., Any]
 ) -> None:

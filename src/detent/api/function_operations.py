@@ -31,8 +31,11 @@ def _row(name: str, shape: type[Request], run: Any, reply: Any, runs: Runs, **mo
 _INVOKE = _row("Invoke", shapes.Invoke, function_calls.invoke, _nothing, Runs.INVOKING, most=MAX_EVENT)
 INVOCATIONS = {  # by X-Amz-Invocation-Type
     b"Event": _row("Invoke", shapes.Invoke, function_events.invoke_later, _nothing, Runs.ON_WRITER, status=202),
-    b"DryRun": _row("Invoke", shapes.Invoke, function_calls.invoke, _nothing, Runs.ON_LOOP, status=204, most=MAX_EVENT),
+    b"DryRun": _row(
+        "Invoke", shapes.Invoke, function_calls.invoke, _nothing, Runs.ON_THREAD, status=204, most=MAX_EVENT
+    ),
 }
+# What asks the runner is on no loop: its first answer may take a trial.
 # Under /2015-03-31/functions: the method, and the path's parts, of which * is a function's or a statement's name.
 ROUTES: Mapping[tuple[str, ...], Operation] = {
     ("POST",): _row(
@@ -54,7 +57,7 @@ ROUTES: Mapping[tuple[str, ...], Operation] = {
         shapes.FunctionNamed,
         functions.get_function_configuration,
         replies.function,
-        Runs.ON_LOOP,
+        Runs.ON_THREAD,
     ),
     ("PUT", "*", "configuration"): _row(
         "UpdateFunctionConfiguration",

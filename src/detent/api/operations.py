@@ -31,7 +31,9 @@ from detent.service import (
     checking,
     checks,
     cross_account,
+    explaining,
     function_logs,
+    healing,
     history,
     identities,
     identity,
@@ -41,6 +43,7 @@ from detent.service import (
     passwords,
     pausing,
     policies,
+    preview,
     remote_functions,
     replication,
     roles,
@@ -72,6 +75,8 @@ class Runs(Enum):
     ON_THREAD = "a read that may be long"
     ON_WRITER = "a write transaction"
     INVOKING = "a read, and then a function's run without a transaction"
+    EXPLAINING = "a function's run without a transaction, and then a read of what it told"
+    DECIDING = "the same, and then a write transaction"
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ class Operation:
     @property
     def reads_only(self) -> bool:
         """Whether the audit trail calls it read-only."""
-        return self.runs not in (Runs.ON_WRITER, Runs.INVOKING)
+        return self.runs not in (Runs.ON_WRITER, Runs.INVOKING, Runs.DECIDING)
 
     def runs_for(self, request: shapes.Request) -> Runs:
         """Say where this very request runs."""
@@ -321,6 +326,13 @@ _ROWS = (
     Operation(
         DETENT, "DescribeRotation", shapes.DescribeRotation, history.describe_rotation, replies.rotation, Runs.ON_LOOP
     ),
+    Operation(
+        DETENT, "PreviewSchedule", shapes.PreviewSchedule, preview.preview_schedule, replies.schedule, Runs.ON_THREAD
+    ),
+    Operation(DETENT, "ExplainSecret", shapes.OfSecret, explaining.explain_secret, replies.explained, Runs.EXPLAINING),
+    Operation(DETENT, "RetryRotation", shapes.OfSecret, healing.retry_rotation, replies.rotation, Runs.ON_WRITER),
+    Operation(DETENT, "AbandonRotation", shapes.OfSecret, healing.abandon_rotation, replies.rotation, Runs.ON_WRITER),
+    Operation(DETENT, "RollBackRotation", shapes.OfSecret, healing.roll_back_rotation, replies.rotation, Runs.DECIDING),
     Operation(DETENT, "ListRotations", shapes.ListRotations, history.list_rotations, replies.rotations, Runs.ON_THREAD),
     Operation(
         DETENT,

@@ -17,10 +17,12 @@ from detent.model.value import SecretValue
 from detent.service import pausing
 from detent.service.batches import Tried
 from detent.service.cross_account import Linked
+from detent.service.explaining import Explained
 from detent.service.history import SecretRotation
 from detent.service.keys import DescribedKey
 from detent.service.paging import Paged
 from detent.service.policies import NamedPolicy
+from detent.service.preview import Coming
 from detent.service.replication import cross_account, regional
 from detent.service.secrets import Deleted, Described
 from detent.service.versions import ListedVersions, ReadValue, WrittenVersion
@@ -326,6 +328,42 @@ def rotations(page: Paged[SecretRotation]) -> shapes.ListRotationsReply:
     """Answer ListRotations."""
     return shapes.ListRotationsReply(
         rotations=[_rotation(found, None) for found in page.items], next_token=page.next_token
+    )
+
+
+def explained(found: Explained) -> shapes.ExplainSecretReply:
+    """Answer ExplainSecret."""
+    rotation = found.rotation
+    return shapes.ExplainSecretReply(
+        arn=found.secret.arn,
+        name=found.secret.name,
+        versions=[
+            shapes.TriedReply(
+                label=one.label, version_id=one.version, logs_in=one.logs_in, target=one.target, reason=one.reason
+            )
+            for one in found.versions
+        ],
+        cure=found.cure,
+        blocks=found.blocks,
+        state=None if rotation is None else rotation.state,
+        step=None if rotation is None else rotation.step,
+        next_attempt_date=_seconds(found.next_attempt),
+    )
+
+
+def schedule(page: Paged[Coming]) -> shapes.PreviewScheduleReply:
+    """Answer PreviewSchedule."""
+    return shapes.PreviewScheduleReply(windows=[_coming(one) for one in page.items], next_token=page.next_token)
+
+
+def _coming(one: Coming) -> shapes.ComingReply:
+    return shapes.ComingReply(
+        arn=one.secret.arn,
+        name=one.secret.name,
+        opens_date=seconds(one.window.opens),
+        closes_date=seconds(one.window.closes),
+        due_date=seconds(one.due),
+        target=one.target,
     )
 
 

@@ -383,6 +383,21 @@ class DescribeRotation(Request):
     version_id: VersionId | None = None
 
 
+class OfSecret(Request):
+    """Detent's own: a request with nothing but the secret."""
+
+    secret_id: SecretId
+
+
+class PreviewSchedule(Request):
+    """Detent's own: the windows that come, of one secret or of all."""
+
+    secret_id: SecretId | None = None
+    days: Annotated[int, Meta(ge=1, le=366)] | None = None
+    max_results: MaxResults | None = None
+    next_token: NextToken | None = None
+
+
 class CreateKey(Request):
     """Detent's own: a keyset that a KmsKeyId can name."""
 
@@ -657,6 +672,47 @@ class RotationReply(Reply):
     window_closes_date: float | None = None
     waits_for: str | None = None
     passed_checks: list[PassedCheckReply] | None = None
+
+
+class TriedReply(Reply):
+    """One labelled version at the target."""
+
+    label: str
+    version_id: str
+    logs_in: str
+    target: str | None = None
+    reason: str | None = None
+
+
+class ExplainSecretReply(Reply):
+    """Detent's own."""
+
+    arn: str
+    name: str
+    versions: list[TriedReply]
+    cure: str
+    blocks: str | None = None
+    state: str | None = None
+    step: str | None = None
+    next_attempt_date: float | None = None
+
+
+class ComingReply(Reply):
+    """Detent's own."""
+
+    arn: str
+    name: str
+    opens_date: float
+    closes_date: float
+    due_date: float
+    target: str | None = None
+
+
+class PreviewScheduleReply(Reply):
+    """Detent's own."""
+
+    windows: list[ComingReply]
+    next_token: str | None = None
 
 
 class ListRotationsReply(Reply):

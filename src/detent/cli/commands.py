@@ -18,14 +18,16 @@ from detent.cli import (
     audit_commands,
     backup_commands,
     functions_commands,
+    healing_commands,
     keyset_commands,
     layers_commands,
     policy_commands,
     role_commands,
+    schedule_commands,
     user_commands,
 )
 from detent.cli.failure import CommandFailed
-from detent.cli.options import Server
+from detent.cli.options import Name, Server
 from detent.main.settings import Settings
 
 _USAGE: type[Any] = typer.BadParameter.__mro__[2]  # every fault of usage; typer gives this class no public name
@@ -49,8 +51,6 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(keyset_commands.app, name="keyset")
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name or ARN.", show_default=False)]
 
 
 @app.callback()
@@ -105,6 +105,13 @@ def serve(  # noqa: PLR0917 - typer calls it by keyword
     jitter_seconds: Annotated[
         float | None,
         _setting("jitter_seconds", "Over how long scheduled rotations are spread after their window opens."),
+    ] = None,
+    runners: Annotated[int | None, _setting("runners", "How many rotations run at a time.")] = None,
+    target_runners: Annotated[
+        int | None, _setting("target_runners", "How many of them at one target, over all servers of a store.")
+    ] = None,
+    target_rate: Annotated[
+        float | None, _setting("target_rate", "How many may begin in a second at one target; 0 is no limit.")
     ] = None,
     manual_window_seconds: Annotated[
         float | None,
@@ -305,6 +312,10 @@ for command in (
     backup_commands.backup,
     backup_commands.restore,
     backup_commands.resume,
+    healing_commands.explain,
+    healing_commands.retry,
+    healing_commands.abandon,
+    healing_commands.rollback,
 ):
     app.command()(command)
 app.add_typer(user_commands.app, name="users")
@@ -314,6 +325,7 @@ app.add_typer(access_key_commands.app, name="access-keys")
 app.add_typer(admin_secret_commands.app, name="admin-secret")
 app.add_typer(functions_commands.app, name="functions")
 app.add_typer(layers_commands.app, name="layers")
+app.add_typer(schedule_commands.app, name="schedule")
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def install(target: Path, what: Sequence[str]) -> None:
 def buildable(requirements: Iterable[str], folder: Path) -> dict[str, str]:
     """Try each requirement alone, and give what is missing for those that cannot be had here.
 
-    Wheels go into the folder, for `install` with `--find-links`.
+    Their wheels go into the folder, for `install`.
     """
     missing: dict[str, str] = {}
     for requirement in requirements:

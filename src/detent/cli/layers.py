@@ -65,10 +65,9 @@ def _install_what_can_be(target: Path) -> None:
         missing = buildable(DRIVERS, Path(wheels))
         for requirement, reason in missing.items():
             screen().print(Text(f"{requirement} is left out: {reason}", "yellow"))
-        there = [driver for driver in DRIVERS if driver not in missing]
-        if not there:
+        if len(missing) == len(DRIVERS):
             raise CommandFailed("none of the drivers can be installed here: pip reaches no package index")
-        _install(target, ("--find-links", wheels, *there))
+        _install(target, [str(wheel) for wheel in sorted(Path(wheels).glob("*.whl"))])
 
 
 def _install(target: Path, what: Sequence[str]) -> None:

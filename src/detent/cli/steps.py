@@ -21,6 +21,7 @@ _POLL_SECONDS: Final = 0.05
 _STEPS: Final = {
     "rotation": ("createSecret", "setSecret", "testSecret", "finishSecret"),
     "test": ("testSecret",),
+    "roll-back": ("rollbackSecret",),
 }
 
 

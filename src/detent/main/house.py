@@ -39,6 +39,7 @@ from detent.service import access, checks, erasure, following, history, news, re
 from detent.service.env import Server
 from detent.store.protocol import Store, Tx
 from detent.store.sqlite import SqliteStore
+from detent.store.steady import machine
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ class House:
         )
         self.audit = AuditTrail(self._journal)
         self._written = Telling(self.audit.batch())  # the records of one batch of the store's writer
-        self.store = SqliteStore(self.folder.store, self.clock, committed, self._settle, self._record)
+        steady = machine() if clock is None else None  # a clock that is simulated is so for leases, too
+        self.store = SqliteStore(self.folder.store, self.clock, committed, self._settle, self._record, steady=steady)
         self.functions = InProcess(functions, settings.all_regions, self.client, self.clock)
         self._runner = None if runners is None else Forgetting(runners(self._code))
         self.server = Server(
@@ -186,12 +188,18 @@ class House:
             steps,
         )
 
-    def scheduler(self, wait: Callable[[float], None] = time.sleep) -> Scheduler:
-        """Give what claims due rotations; `wait` sleeps for so many seconds, or until something was committed."""
+    def scheduler(
+        self, wait: Callable[[float], None] = time.sleep, wake: Callable[[], None] = lambda: None
+    ) -> Scheduler:
+        """Give what claims due rotations; `wait` sleeps for so many seconds, or until something was committed.
+
+        `wake` ends such a wait.
+        """
+        told = self.settings
         drive: metrics.Drive = self.runner().drive
         if self._meter is not None:
             drive = metrics.counted(drive, self._meter)
-        return Scheduler(self.store, self.clock, drive, self.settings.lease_seconds, wait)
+        return Scheduler(self.store, self.clock, drive, told.lease_seconds, wait, wake, told.runners, told.pace)
 
     def events(self) -> Events | None:
         """Give what invokes functions with the events that wait for them; None: nothing is invoked here."""

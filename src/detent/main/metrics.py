@@ -10,7 +10,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from detent import __version__
 from detent.main.settings import Settings
-from detent.model.ports import Audit, AuditedCall, Clock, FunctionCaller, Meter, StepCall
+from detent.model.ports import Audit, AuditedCall, Clock, FunctionCaller, Meter, StepCall, Traits
 from detent.model.rotation import Rotation, State
 from detent.model.secret import Secret, VersionId
 from detent.store.protocol import ROTATION_PAUSED, Store, Tx
@@ -115,12 +115,17 @@ class TimedFunctions(NamedTuple):
         """Say whether a function of this ARN can be called."""
         return self.functions.exists(function)
 
-    def call(self, step: StepCall) -> None:
+    def traits(self, tx: Any, function: str) -> Traits:  # noqa: ANN401 - the store's transaction
+        """Tell what is known of a function."""
+        return self.functions.traits(tx, function)
+
+    def call(self, step: StepCall) -> Mapping[str, Any] | None:
         """Run one step to its end. Raises FunctionFailed with a one-line reason."""
         started, failed = self.clock(), True
         try:
-            self.functions.call(step)
+            told = self.functions.call(step)
             failed = False
+            return told
         finally:
             self.meter.step(step.event["Step"], self.clock() - started, failed=failed)
 

@@ -18,7 +18,7 @@ from detent.main.outbound import outbound
 from detent.main.ways import way
 from detent.model.checks import Check, CheckKind
 from detent.model.errors import FunctionFailed
-from detent.model.ports import FunctionCaller, SessionCredentials, StepCall
+from detent.model.ports import FunctionCaller, SessionCredentials, StepCall, Traits
 from detent.model.rotation import Step
 from detent.runtime.posting import Endpoint
 from detent.runtime.telling import TimeOver
@@ -42,11 +42,16 @@ class ProbedFunctions(NamedTuple):
         """Say whether a function of this ARN can be called."""
         return self.functions.exists(function)
 
-    def call(self, step: StepCall) -> None:
+    def traits(self, tx: Any, function: str) -> Traits:  # noqa: ANN401 - the store's transaction
+        """Tell what is known of a function."""
+        return self.functions.traits(tx, function)
+
+    def call(self, step: StepCall) -> Mapping[str, Any] | None:
         """Run one step to its end, and after testSecret the probes. Raises FunctionFailed with a one-line reason."""
-        self.functions.call(step)
+        told = self.functions.call(step)
         if step.event["Step"] == Step.TEST:
             self.probing.run(step)
+        return told
 
 
 class Probing(NamedTuple):

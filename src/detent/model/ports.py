@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from detent.model.function import UserFunction
@@ -77,14 +77,28 @@ class StepCall:
     deadline: datetime
 
 
+EXPLAIN = "explainSecret"  # a step that functions may declare: which versions log in now
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is known of a function before it is called."""
+
+    declares: frozenset[str] = frozenset()  # steps besides the four
+    timeout: timedelta | None = None  # its own, for one step; None: the server's
+
+
 class FunctionCaller(Protocol):
     """Calls rotation functions, wherever they run."""
+
+    def traits(self, tx: Any, function: str) -> Traits:  # noqa: ANN401 - the store's transaction
+        """Tell what is known of a function; of one that is not there, nothing."""
 
     def exists(self, function: str) -> bool:
         """Say whether a function of this ARN can be called that is no user's own: those are in the store."""
 
-    def call(self, step: StepCall) -> None:
-        """Run one step to its end. Raises FunctionFailed with a one-line reason."""
+    def call(self, step: StepCall) -> Mapping[str, Any] | None:
+        """Run one step to its end; gives what it tells, if anything. Raises FunctionFailed with a one-line reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from detent.model.errors import FunctionFailed
-from detent.runtime.cells import Job, Parts, Started, World
+from detent.runtime.cells import LAUNCHER, Job, Parts, Started, World, launching
 from detent.runtime.mounts import View, arguments
 from detent.runtime.peers import Peer, holds
 from detent.runtime.processes import below
 from detent.runtime.users import Users
 
+_LAUNCHER = "/var/runtime/launcher.py"  # where Lambda has its own
 _INSIDE = 993  # Lambda's number for the user that functions run as
 _ENDING_SECONDS = 5
 
@@ -40,17 +41,25 @@ class BubblewrapCell(Started):
 
     def start(self, job: Job) -> int:
         """Run a command in it."""
+        program = _program()
         told, tell = os.pipe2(os.O_CLOEXEC)
-        files = {"/etc/passwd": _file(_passwd(self._view.user)), "/etc/group": _file(_group(self._view.user))}
+        files = {path: _file(text) for path, text in self._texts().items()}
         given = _file("\0".join(arguments(self._view, files)) + "\0")
         passed = [tell, given, *files.values()]
+        command = [program, "--args", str(given), "--info-fd", str(tell), "--", *launching(_LAUNCHER)]
         try:
-            wrapper = [_program(), "--args", str(given), "--info-fd", str(tell), "--"]
-            output = self.launch(job, {"folder": self.world.task, "user": self._user, "parent": None}, wrapper, passed)
+            output = self.launch(command, job, {"folder": self.world.task, "user": self._user, "parent": None}, passed)
+        except OSError:
+            os.close(told)
+            raise
         finally:
             _close(passed)
         self._read_inner(told)
         return output
+
+    def _texts(self) -> dict[str, str]:
+        user = self._view.user
+        return {"/etc/passwd": _passwd(user), "/etc/group": _group(user), _LAUNCHER: LAUNCHER.read_text()}
 
     def _read_inner(self, told: int) -> None:
         """Learn which process is the first in there; none when bwrap has failed, whose output says why."""

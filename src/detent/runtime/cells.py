@@ -13,7 +13,12 @@ from typing import Protocol
 from detent.runtime.mounts import CERTIFICATES, OPT, TASK
 from detent.runtime.peers import Peer
 
-_LAUNCHER = (Path(__file__).parent / "launcher.py").read_text(encoding="utf-8")
+LAUNCHER = Path(__file__).with_name("launcher.py")
+
+
+def launching(launcher: str = str(LAUNCHER)) -> list[str]:
+    """Give the command that starts the launcher, where it is to be found under this path."""
+    return [sys.executable, "-I", "-S", launcher]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +94,12 @@ class Started:
             raise RuntimeError("nothing was started")
         return self._popen
 
-    def launch(
-        self, job: Job, how: Mapping[str, object], wrapper: Sequence[str] = (), passed: Sequence[int] = ()
-    ) -> int:
-        """Start the launcher and tell it its job; give the descriptor of the output."""
+    def launch(self, command: Sequence[str], job: Job, how: Mapping[str, object], passed: Sequence[int] = ()) -> int:
+        """Start the launcher by a command and tell it its job; give the descriptor of the output."""
         reading, writing = os.pipe2(os.O_CLOEXEC)
         try:
-            self._popen = subprocess.Popen(  # noqa: S603 - the wrapper is ours, and confines what it runs
-                [*wrapper, sys.executable, "-I", "-S", "-c", _LAUNCHER],
+            self._popen = subprocess.Popen(  # noqa: S603 - ours, and it confines what it runs
+                command,
                 stdin=subprocess.PIPE,
                 stdout=writing,
                 stderr=writing,

@@ -5,6 +5,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -29,7 +30,8 @@ class Confinement:
     def __init__(self, choice: Choice, folder: Path, hidden: tuple[Path, ...]) -> None:
         """Take the operator's choice, a folder for notes, and what functions must never see."""
         self._choice, self._hidden = choice, hidden
-        self._users = Users(folder) if os.geteuid() == 0 else None
+        self._folder = folder.resolve()
+        self._users = Users() if os.geteuid() == 0 else None
         self._trying = threading.Lock()
         self._found: Callable[[Parts], Cell] | None = None
         self._refusal: str | None = None
@@ -46,8 +48,9 @@ class Confinement:
         """Make a place. Raises FunctionFailed where none can be."""
         refusal = self.refusal()
         if self._found is None:
-            raise FunctionFailed(refusal)
-        return self._found(parts)
+            raise FunctionFailed(refusal or "nothing here can confine a function")
+        # of another server's functions, some may have the same ARN
+        return self._found(replace(parts, owner=f"{parts.owner} of {self._folder}"))
 
     @property
     def places_certificates(self) -> bool:

@@ -3,12 +3,13 @@
 import re
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from detent.model.function import UserFunction
+from detent.runtime import pythons
 from detent.runtime.cells import World
 
 # what a function's own variables never set: Lambda's credentials come otherwise here, and the rest steers AWS's client
@@ -47,7 +48,7 @@ def environment(
     return {
         **_offered(world, doors),
         **kept,
-        "PYTHONPATH": ":".join([*filter(None, [kept.get("PYTHONPATH")]), *_layers(world)]),
+        "PYTHONPATH": ":".join(_python_path(kept.get("PYTHONPATH"), world)),
         **_reserved(function, world, region),
         "AWS_LAMBDA_RUNTIME_API": doors.runtime_api,
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": doors.credentials,
@@ -77,9 +78,14 @@ def _offered(world: World, doors: Doors) -> dict[str, str]:
     }
 
 
-def _layers(world: World) -> tuple[str, str]:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return f"{world.opt}/python", f"{world.opt}/python/lib/python{version}/site-packages"
+def _python_path(own: str | None, world: World) -> Iterator[str]:
+    if own:
+        yield own
+    yield f"{world.opt}/python"
+    yield f"{world.opt}/python/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+    client = pythons.client_folder()
+    if client is not None:
+        yield str(client)
 
 
 def _reserved(function: UserFunction, world: World, region: str) -> dict[str, str]:

@@ -69,13 +69,16 @@ class Exchange:
     def _until(self, event: Event, start_until: float) -> float:
         return min(event.latest, start_until if self._taken is None else self._taken + event.seconds)
 
-    def take(self) -> tuple[Event, float] | None:
-        """Wait for the next event; give it with the seconds it may take. None: there will be none."""
+    def take(self, listens: Callable[[], bool] = lambda: True) -> tuple[Event, float] | None:
+        """Wait for the next event; give it with the seconds it may take. None: there will be none.
+
+        It is not taken where nobody `listens` any more: the process has ended while it waited.
+        """
         with self._changed:
             while not self._closed and (self._event is None or self._taken is not None):
                 self._changed.wait()
             event = self._event
-            if self._closed or event is None:
+            if self._closed or event is None or not listens():
                 return None
             now = time.monotonic()
             seconds = max(0.0, min(event.seconds, event.latest - now))

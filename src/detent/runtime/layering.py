@@ -9,6 +9,7 @@ from pathlib import Path
 
 from detent.model.errors import FunctionFailed
 from detent.model.function import UserFunction
+from detent.runtime.unpacking import mark_used, remove_unused
 
 
 class Layers:
@@ -26,6 +27,7 @@ class Layers:
         target = self._folder / _name(layers)
         if not target.is_dir():
             self._lay(layers, target)
+        mark_used(target)
         return target
 
     def _found(self, arn: str, function: UserFunction) -> Path:
@@ -38,6 +40,7 @@ class Layers:
 
     def _lay(self, layers: list[Path], target: Path) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        remove_unused(self._folder)
         part = Path(tempfile.mkdtemp(prefix="part-", dir=self._folder))
         part.chmod(0o755)
         for layer in layers:

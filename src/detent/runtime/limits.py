@@ -15,7 +15,7 @@ class Limits:
     log_bytes: int = 256 * 1024  # kept of what one invocation prints
     init_seconds: float = 10  # from the start of a process to its first request for an event: Lambda's
     idle_seconds: float = 300
-    workers: int = 4  # of one function at once; further invocations wait
+    at_once: int = 4  # invocations of one function; further ones wait
     memory_room: int = 256 * MIB  # what a language's runtime needs besides the function's own memory
     address_room: int = 2048 * MIB  # the same for address space, which only Python's functions are held to
     file_bytes: int = 512 * MIB  # of one file, and of /tmp

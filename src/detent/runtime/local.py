@@ -10,24 +10,20 @@ from detent.model.errors import FunctionFailed
 from detent.model.function import UserFunction
 from detent.model.ports import Clock, Invocation, Invoked
 from detent.runtime import commands, telling, unpacking
-from detent.runtime.cells import Parts
+from detent.runtime.cells import Cell, Parts
 from detent.runtime.certificates import bundle
 from detent.runtime.confinement import Choice, Confinement
 from detent.runtime.layering import Layers
 from detent.runtime.limits import Limits
 from detent.runtime.mounts import CERTIFICATES
 from detent.runtime.pool import Pool
+from detent.runtime.sandbox import NotTaken, Sandbox, Settings
 from detent.runtime.unpacked import UnpackedCode
-from detent.runtime.worker import NotTaken, Settings, Worker
 
 _NO_CERTIFICATES = (
     f"WARNING: {CERTIFICATES} is missing on this host, where AWS has its certificates, and cannot be put there"
     " without bwrap: a function that looks for it fails, or speaks without TLS. Install bubblewrap, or put one there."
 )
-
-
-class _NoBootstrap(Exception):
-    """The code has nothing to run."""
 
 
 class LocalRuntime:
@@ -85,37 +81,37 @@ class LocalRuntime:
         region = given.region if given is not None else function.key.region
         try:
             return self._run(invocation, region, latest)
-        except _NoBootstrap:
+        except commands.NoBootstrap:
             said = telling.without_bootstrap(invocation.request_id)
             return Invoked(telling.failure("Runtime.InvalidEntrypoint", said), telling.UNHANDLED, f"{said}\n")
+        except (OSError, RuntimeError) as error:  # of this host, such as that it has no room for one more process
+            raise FunctionFailed(f"The function {function.key.name} cannot be started: {error}") from None
 
     def _run(self, invocation: Invocation, region: str, latest: float) -> Invoked:
         while True:
-            worker = self._pool.borrow(invocation, region, latest)
+            sandbox = self._pool.borrow(invocation, region, latest)
             try:
-                return worker.run(invocation, latest)
+                return sandbox.run(invocation, latest)
             except NotTaken:  # it had ended while it was idle; the next one is another
                 continue
             finally:
-                self._pool.give_back(worker)
+                self._pool.give_back(sandbox)
 
-    def _start(self, invocation: Invocation, region: str) -> Worker:
+    def _start(self, invocation: Invocation, region: str) -> Sandbox:
         function = invocation.function
         opt = self._layers.of(function)
         parts = Parts(function.arn, self._code.of(function), opt, self._certificates(), self._limits.file_bytes)
         cell = self._confinement.cell(parts)
-        command = commands.command(function, parts.code, opt, cell.world)
-        if command is None:
-            cell.end()
-            raise _NoBootstrap
-        settings = Settings(self._server, self._operators is not None, self._limits, self.warning(function) or "")
-        worker = Worker(function, invocation.environment, region, cell, settings)
+        started: Cell | Sandbox = cell
         try:
-            self._thread().submit(worker.start, command).result()
-        except OSError as error:
-            worker.end()
-            raise FunctionFailed(f"The function {function.key.name} cannot be started: {error}") from None
-        return worker
+            command = commands.command(function, parts.code, opt, cell.world)
+            settings = Settings(self._server, self._operators is not None, self._limits, self.warning(function) or "")
+            started = sandbox = Sandbox(function, invocation.environment, region, cell, settings)
+            self._thread().submit(sandbox.start, command).result()
+        except BaseException:
+            started.end()
+            raise
+        return sandbox
 
     def _thread(self) -> ThreadPoolExecutor:
         """Give the thread that starts processes: the kernel ends them when the thread that started them ends."""

@@ -1,10 +1,11 @@
 """A file system of a function's own, as bwrap's arguments."""
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from detent.runtime import pythons
 
 TASK, OPT, CERTIFICATES = "/var/task", "/opt", "/etc/pki/tls/cert.pem"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
@@ -56,21 +57,16 @@ def _function(view: View) -> list[str]:
     given = ["--dir", OPT]
     for entry in sorted(view.opt.iterdir()) if view.opt else ():  # one by one: Python may live in /opt, too
         given += ["--ro-bind", str(entry), f"{OPT}/{entry.name}"]
-    seen = list(python_folders())
+    seen = pythons.folders()
     for path in seen:  # a folder that only leads to another would be root's alone, so each is named
         given += ["--dir", str(path.parent), "--ro-bind", str(path), str(path)]
-    for path in _hidden(view.hidden, (*seen, Path("/usr"))):
-        given += ["--tmpfs", str(path), "--remount-ro", str(path)]
+    for path in _hidden(view.hidden, (*seen, Path("/usr"), *(Path("/etc") / name for name in _ETC))):
+        emptied = ["--tmpfs", str(path), "--remount-ro", str(path)]
+        given += emptied if path.is_dir() else ["--ro-bind", "/dev/null", str(path)]
     given += ["--ro-bind", str(view.code), TASK]
     if view.certificates:
         given += ["--dir", str(Path(CERTIFICATES).parent), "--ro-bind", str(view.certificates), CERTIFICATES]
     return given
-
-
-def python_folders() -> Iterator[Path]:
-    """Give the folders that this Python lives in, but for those of the system."""
-    folders = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.exec_prefix), Path(sys.base_exec_prefix)}
-    return (folder for folder in sorted(folders) if not folder.is_relative_to("/usr"))
 
 
 def _hidden(paths: Iterable[Path], folders: Iterable[Path]) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from detent.runtime.processes import below, descriptors
 
 LOOPBACK = "127.0.0.1"
+_LOOKS = 3  # a table that changes while it is read may be told with a line missing
 
 
 class Peer(NamedTuple):
@@ -20,6 +21,11 @@ class Peer(NamedTuple):
 def peer_of(connection: socket.socket) -> Peer | None:
     """Give the socket that is connected to ours; None: it is there no more."""
     ends = f" {_written(connection.getpeername())} {_written(connection.getsockname())} "
+    found = (_in_table(ends) for _ in range(_LOOKS))
+    return next(filter(None, found), None)
+
+
+def _in_table(ends: str) -> Peer | None:
     with Path("/proc/net/tcp").open() as table:
         for line in table:
             if ends in line:

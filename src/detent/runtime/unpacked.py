@@ -2,19 +2,14 @@
 
 import base64
 import binascii
-import contextlib
-import os
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from detent.model.errors import FunctionFailed
 from detent.model.function import UserFunction
 from detent.runtime.limits import Limits
-from detent.runtime.unpacking import BadCode, remove, unpack
-
-_KEPT_SECONDS = 7 * 24 * 3600  # without use; no worker stays idle for so long
+from detent.runtime.unpacking import BadCode, mark_used, remove, remove_unused, unpack
 
 
 class UnpackedCode:
@@ -29,17 +24,17 @@ class UnpackedCode:
         target = self._folder / _name(function)
         if not target.is_dir():
             self._unpack(function, target)
-        with contextlib.suppress(OSError):
-            os.utime(target)
+        mark_used(target)
         return target
 
     def _unpack(self, function: UserFunction, target: Path) -> None:
+        blob = self._code(function)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._prune()
+        remove_unused(self._folder)
         part = Path(tempfile.mkdtemp(prefix="part-", dir=self._folder))
-        part.chmod(0o755)  # the folder above keeps others out; a worker's own user must read this one
+        part.chmod(0o755)  # the folder above keeps others out; a sandbox's own user must read this one
         try:
-            unpack(self._code(function), part, self._limits)
+            unpack(blob, part, self._limits)
             part.rename(target)
         except BadCode as error:
             remove(part)
@@ -48,13 +43,6 @@ class UnpackedCode:
             remove(part)
             if not target.is_dir():  # else another process was faster
                 raise FunctionFailed(f"The code of {function.key.name} cannot be unpacked: {error}") from None
-
-    def _prune(self) -> None:
-        oldest = time.time() - _KEPT_SECONDS
-        for folder in self._folder.iterdir():
-            with contextlib.suppress(OSError):
-                if folder.stat().st_mtime < oldest:
-                    remove(folder)
 
 
 def _name(function: UserFunction) -> str:

@@ -1,9 +1,11 @@
 """Unpacking a function's code. A zip is a stranger's: nothing in it may leave the folder or fill the disk."""
 
+import contextlib
 import io
 import os
 import shutil
 import stat
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ _READ_ONLY = 0o444
 _EXECUTABLE = 0o111
 _FOLDER = 0o755
 _SEALED_FOLDER = 0o555
+_KEPT_SECONDS = 7 * 24 * 3600  # without use; no sandbox stays idle for so long
 _CHUNK = 256 * 1024
 _FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError, ValueError)
 
@@ -98,6 +101,21 @@ def remove(folder: Path) -> None:
     """Remove a folder that was unpacked, or a part of one."""
     _set_modes(folder, _FOLDER)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def mark_used(folder: Path) -> None:
+    """Note that a folder is used now."""
+    with contextlib.suppress(OSError):
+        os.utime(folder)
+
+
+def remove_unused(folder: Path) -> None:
+    """Remove what lies in a folder and was not used for long."""
+    oldest = time.time() - _KEPT_SECONDS
+    for unused in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if unused.stat().st_mtime < oldest:
+                remove(unused)
 
 
 def _set_modes(folder: Path, mode: int) -> None:

@@ -7,14 +7,15 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from detent.runtime.cells import Job, Parts, Started, World
+from detent.runtime.cells import Job, Parts, Started, World, launching
 from detent.runtime.mounts import CERTIFICATES
 from detent.runtime.peers import Peer, holds
 from detent.runtime.processes import end_all
 from detent.runtime.unpacking import remove
 from detent.runtime.users import Users
 
-_ENDING_SECONDS = 5
+# The kernel ends all of a user's processes at once, so that none can start more; none left: it is done.
+_END = "for round in 1 2 3 4 5 6 7 8 9 10; do kill -KILL -1 2>/dev/null || exit 0; sleep 0.02; done"
 
 
 class OwnUserCell(Started):
@@ -24,18 +25,24 @@ class OwnUserCell(Started):
         """Copy the parts to where the user can read them: the data folder is shut."""
         super().__init__()
         self._user, self._lent = users.lend(parts.owner)
+        self._end_user()  # what is left since a server that had this user was killed
         self._folder = Path(tempfile.mkdtemp(prefix="function-"))
+        try:
+            self.world = self._furnished(parts)
+        except OSError:
+            self.end()
+            raise
+
+    def _furnished(self, parts: Parts) -> World:
         os.chown(self._folder, 0, self._user)
         self._folder.chmod(0o750)
         opt = _copied(parts.opt, self._folder / "opt") if parts.opt else str(self._folder / "opt")
         task = _copied(parts.code, self._folder / "task")
-        self.world = World(
-            task, opt, _temporary(self._folder, self._user), _copied_file(parts.certificates, self._folder)
-        )
+        return World(task, opt, _temporary(self._folder, self._user), _copied_file(parts.certificates, self._folder))
 
     def start(self, job: Job) -> int:
         """Run a command as the user."""
-        return self.launch(job, {"folder": self.world.task, "user": self._user, "parent": os.getpid()})
+        return self.launch(launching(), job, {"folder": self.world.task, "user": self._user, "parent": os.getpid()})
 
     def process(self) -> int | None:
         """Give the command's process."""
@@ -48,16 +55,21 @@ class OwnUserCell(Started):
     def end(self) -> None:
         """End all that the user runs, at once: nothing can start more meanwhile."""
         if self.was_started:
+            self.popen.kill()
+            self.popen.wait()
             self._end_user()
         remove(self._folder)
         os.close(self._lent)
 
     def _end_user(self) -> None:
-        self.popen.kill()
-        subprocess.run(
-            ["/bin/sh", "-c", "kill -KILL -1"], user=self._user, group=self._user, extra_groups=[], check=False, env={}
+        subprocess.run(  # noqa: S603 - a command of ours
+            ["/bin/sh", "-c", _END],
+            user=self._user,
+            group=self._user,
+            extra_groups=[],
+            env={},
+            check=False,
         )
-        self.popen.wait()
 
 
 class OpenCell(Started):
@@ -75,9 +87,8 @@ class OpenCell(Started):
         """Run a command."""
         self._mark = job.mark
         shared = {name: limit for name, limit in job.limits.items() if name != "RLIMIT_NPROC"}  # counts a user's, all
-        return self.launch(
-            replace(job, limits=shared), {"folder": self.world.task, "user": None, "parent": os.getpid()}
-        )
+        how = {"folder": self.world.task, "user": None, "parent": os.getpid()}
+        return self.launch(launching(), replace(job, limits=shared), how)
 
     def process(self) -> int | None:
         """Give the command's process."""

@@ -13,22 +13,18 @@ FIRST, LAST = 60_578, 61_183  # systemd's table of numbers has these unused
 
 
 class Users:
-    """Lends a number to one worker at a time, over all servers of this host.
+    """Lends a number to one sandbox at a time, over all servers of this host.
 
     A number stays one function's, so that no function finds what another has left behind; only when all are given away
     does a function get one that another had.
     """
 
-    def __init__(self, server: Path, folder: Path = _FOLDER) -> None:
-        """Take what tells this server from others, and the folder that has one file a number.
-
-        In the file stands whose the number is, and while it is lent the file is locked.
-        """
-        self._server, self._folder = server.resolve(), folder
+    def __init__(self, folder: Path = _FOLDER) -> None:
+        """Take the folder that has one file a number: whose it is, and locked while it is lent."""
+        self._folder = folder
 
     def lend(self, owner: str) -> tuple[int, int]:
         """Give a number, and the descriptor whose closing gives it back. Raises FunctionFailed when all are lent."""
-        owner = f"{owner} of {self._server}"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number in self._in_turn(owner):
             lock = os.open(self._folder / str(number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -41,8 +37,9 @@ class Users:
         raise FunctionFailed("More functions run at once on this host than there are users for.")
 
     def _in_turn(self, owner: str) -> Iterator[int]:
-        """Give the function's own numbers, then those of nobody, then the others."""
-        taken = {int(file.name): file.read_text() for file in self._folder.iterdir()}
+        """Give the function's own numbers, then those of nobody, then the others, from the one lent longest ago."""
+        files = sorted(self._folder.iterdir(), key=lambda file: file.stat().st_mtime)
+        taken = {int(file.name): file.read_text() for file in files}
         yield from (number for number, its in taken.items() if its == owner)
         yield from (number for number in range(FIRST, LAST + 1) if number not in taken)
         yield from (number for number, its in taken.items() if its != owner)

@@ -9,6 +9,8 @@ from detent.model.policy import Ask, Principal
 from detent.service.authorization import allow, judged, resource_policy
 from detent.service.conditions import Conditions
 from detent.service.env import Env
+from detent.service.function_lookup import key_of
+from detent.service.function_trust import policy_of
 from detent.service.lookup import meant_by
 
 _SESSION = "check-access"  # a role is asked about as a session of it
@@ -57,7 +59,11 @@ def _on_secret(env: Env, principal: Principal, action: str, secret_id: str) -> t
 
 
 def _on(env: Env, principal: Principal, action: str, resource: str | None) -> tuple[Ask, Source | None]:
-    return Ask(action, resource or "*", principal.account, context=Conditions(env, principal, principal.account)), None
+    key = key_of(resource or "")
+    function = None if key is None or key.account != principal.account else env.tx.functions.find(key)
+    tags, policy = (None, None) if function is None else (function.tags, policy_of(function))
+    context = Conditions(env, principal, principal.account, tags=tags)
+    return Ask(action, resource or "*", principal.account, context=context), policy
 
 
 def _principal(env: Env, account: str, arn: str) -> Principal:

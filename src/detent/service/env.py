@@ -31,6 +31,7 @@ class Server:
     overlapping: frozenset[str] = frozenset()  # built-in functions whose old and new credential work at once
     history: timedelta = timedelta(days=90)  # for how long rotations that ended are kept
     keysets: dict[str, tuple[int, Keyset]] = field(default_factory=dict, repr=False)  # customers', by generation
+    opened_facts: dict[str, bytes] = field(default_factory=dict, repr=False)  # of this store, by name
     left: dict[str, bytes] = field(default_factory=dict, repr=False)  # what did not open: under which primary key
 
     def env(self, tx: Tx, region: str, origin: "Origin | None" = None) -> "Env":

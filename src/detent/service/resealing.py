@@ -20,7 +20,7 @@ from detent.service.access import key_context
 from detent.service.env import Env
 from detent.store.protocol import StaleVersion
 
-SEALED_FACTS = ("keyset check", "audit key")  # facts under the root keyset; each is its own context
+SEALED_FACTS = ("keyset check", "audit key", "target key")  # facts under the root keyset; each is its own context
 
 
 class _Stale(NamedTuple):

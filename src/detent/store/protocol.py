@@ -17,6 +17,7 @@ from detent.model.function import FunctionKey, UserFunction
 from detent.model.identity import Identity, IdentityKey, IdentityKind, IdentityPolicy
 from detent.model.keyset import CustomerKeyset, Seals
 from detent.model.news import Webhook
+from detent.model.pace import Pace
 from detent.model.policy import Principal
 from detent.model.rotation import Attempt, Rotation, State
 from detent.model.search import Filter, Place, Sort
@@ -176,7 +177,7 @@ class Keysets(Protocol):
 
 
 class Rotations(Protocol):
-    """Rotations, their leases and attempts. Leases are counted by the store's own clock."""
+    """Rotations, their leases and attempts. Leases are counted by a clock of the store's own that nobody can set."""
 
     def add(self, rotation: Rotation) -> Rotation:
         """Keep a new rotation; gives it back with its id."""
@@ -218,8 +219,12 @@ class Rotations(Protocol):
         While a rotation is under way nothing is planned: its end plans the next.
         """
 
-    def claim_due(self, owner: str, seconds: float, limit: int) -> list[Rotation]:
-        """Give due rotations to this owner until their lease ends; each to one caller only, under a new epoch."""
+    def claim_due(self, owner: str, seconds: float, limit: int, pace: Pace = ...) -> list[Rotation]:
+        """Give due rotations to this owner until their lease ends; each to one caller only, under a new epoch.
+
+        The longest due first, but of each target only as many as its pace allows, over all owners. A retry whose
+        moment lies ahead only because the clock was set back since is due.
+        """
 
     def renew(self, rotation: Rotation, seconds: float) -> bool:
         """Prolong the lease this rotation was claimed under; False: somebody else has it now."""

@@ -112,8 +112,8 @@ def secret_params(secret: Secret) -> Params:
 
 def version(row: Row) -> Version:
     """Read a row of the columns in `queries._VERSION`."""
-    version_id, created, keyset_id, accessed = row
-    return Version(version_id, moment(created), keyset_id, _day(accessed))
+    version_id, created, keyset_id, accessed, target = row
+    return Version(version_id, moment(created), keyset_id, _day(accessed), target)
 
 
 def sealed(row: Row) -> SealedValue:
@@ -129,12 +129,14 @@ def version_params(version: Version, sealed: SealedValue | None) -> Params:
         "accessed_day": None if version.accessed is None else version.accessed.toordinal(),
         "keyset_id": None if sealed is None else sealed.keyset_id,
         "ciphertext": None if sealed is None else sealed.ciphertext,
+        "target": version.target,
     }
 
 
 def rotation(row: Row) -> Rotation:
     """Read a row of the columns in `queries._ROTATION`."""
-    key, opens, closes, due, token, purpose, state, step, failures, started, ended, reason, epoch, number = row
+    *begun, reason, epoch, number, acted, replaced, origin = row
+    key, opens, closes, due, token, purpose, state, step, failures, started, ended = begun
     return Rotation(
         key,
         Window(moment(opens), moment(closes)),
@@ -149,6 +151,9 @@ def rotation(row: Row) -> Rotation:
         reason,
         epoch,
         number,
+        bool(acted),
+        replaced,
+        origin,
     )
 
 
@@ -169,6 +174,9 @@ def rotation_params(rotation: Rotation) -> Params:
         "ended_at": to_micros(rotation.ended),
         "reason": rotation.reason,
         "epoch": rotation.epoch,
+        "acted": int(rotation.acted),
+        "replaced": rotation.replaced,
+        "origin": rotation.origin,
     }
 
 

@@ -8,7 +8,16 @@ from typing import Any, Protocol
 
 from detent.functions.abilities import Probes, ReadsPolicy, Session
 from detent.functions.engines import Engine, Login, Remaining
-from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, NoRoom, ProbeFailed, StepFailed
+from detent.functions.errors import (
+    ChangeRefused,
+    EngineUnavailable,
+    LoginRefused,
+    LoginRejected,
+    NoRoom,
+    ProbeFailed,
+    StepFailed,
+    Unreachable,
+)
 from detent.functions.passwords import Password, PasswordPolicy
 from detent.functions.staged import Candidate, Skipped, StagedSecret
 from detent.functions.values import Probe
@@ -143,7 +152,8 @@ class Turn:
                 return self.engine.connect(candidate.login, self.remaining)
             except (LoginRejected, EngineUnavailable) as error:
                 if isinstance(error, EngineUnavailable) or time.monotonic() > until or self.remaining() < _LOOK_AGAIN:
-                    raise StepFailed(_reason(candidate, error)) from error
+                    kind = LoginRefused if isinstance(error, LoginRejected) else StepFailed
+                    raise kind(_reason(candidate, error)) from error
             time.sleep(_LOOK_AGAIN)
 
     def _policy(self) -> PasswordPolicy:
@@ -168,11 +178,9 @@ class Turn:
             except LoginRejected as error:
                 reasons.append(_reason(candidate, error))
             except EngineUnavailable as error:
-                reasons.append(_reason(candidate, error))
-                break
-        else:
-            reasons.append("no known password logs in: store one that does (PutSecretValue), then rotate again")
-        raise StepFailed("; ".join(reasons))
+                raise Unreachable("; ".join([*reasons, _reason(candidate, error)])) from error
+        reasons.append("no known password logs in: store one that does (PutSecretValue), then rotate again")
+        raise LoginRefused("; ".join(reasons))
 
 
 def refusal_of(session: Session, ability: type[Any], change: Change, without: str) -> str:

@@ -19,7 +19,7 @@ from detent.runtime.processes import allow_processor_time, most_memory
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all workers have in common."""
+    """What all sandboxes have in common."""
 
     server: str  # the server's URL
     own_certificates: bool
@@ -31,7 +31,7 @@ class NotTaken(Exception):
     """The process had ended before it took the event: another may be asked the same."""
 
 
-class Worker:
+class Sandbox:
     """Runs one invocation at a time."""
 
     def __init__(

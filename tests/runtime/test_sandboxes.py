@@ -1,5 +1,11 @@
 """Which process runs what: warm ones, several at once, and none too long."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable
@@ -7,11 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
+import detent
 from detent.model.errors import FunctionFailed
 from detent.runtime.limits import Limits
+from detent.runtime.processes import below
 from runtime.workshop import Workshop
 
 WHO = """
@@ -26,7 +35,7 @@ WHO = """
 def test_invocations_at_once_run_in_processes_of_their_own_up_to_the_most(
     make_workshop: Callable[..., Workshop],
 ) -> None:
-    workshop = make_workshop(limits=Limits(workers=2))
+    workshop = make_workshop(limits=Limits(at_once=2))
     function = workshop.function(WHO)
     with ThreadPoolExecutor(6) as callers:
         processes = [answer.value for answer in callers.map(lambda _: workshop.invoke(function, 0.3), range(6))]
@@ -34,7 +43,7 @@ def test_invocations_at_once_run_in_processes_of_their_own_up_to_the_most(
 
 
 def test_a_function_that_is_busy_until_the_deadline_says_so(make_workshop: Callable[..., Workshop]) -> None:
-    workshop = make_workshop(limits=Limits(workers=1))
+    workshop = make_workshop(limits=Limits(at_once=1))
     function = workshop.function(WHO, name="slow")
     workshop.invoke(function)
     with ThreadPoolExecutor(1) as other:
@@ -113,22 +122,17 @@ def test_a_process_that_ended_while_it_was_idle_is_replaced(confined: Workshop) 
     assert confined.invoke(function).value != first
 
 
-def test_a_process_that_ends_just_when_it_is_asked_is_replaced_without_a_second_try_at_the_handler(
-    workshop: Workshop,
-) -> None:
-    function = workshop.function(
-        """
-        import os, uuid
-        calls = []
-        def handler(event, context):
-            calls.append(event)
-            return len(calls)
-        """
-    )
-    assert workshop.invoke(function).value == 1
-    worker = workshop.runtime._pool._workers[function.key].idle[0]
-    worker._cell.popen.kill()  # the pool has not heard of it when the next invocation comes
-    assert workshop.invoke(function).value == 1
+def test_a_process_that_has_ended_unheard_of_is_replaced(workshop: Workshop) -> None:
+    function = workshop.function(WHO)
+    first = workshop.invoke(function).value
+    cell = workshop.runtime._pool._sandboxes[function.key].idle[0]._cell
+    process = cell.process()
+    os.kill(cell.popen.pid, signal.SIGSTOP)  # so that bwrap does not tell of it
+    os.kill(process, signal.SIGKILL)
+    while Path(f"/proc/{process}").exists():
+        time.sleep(0.01)
+    threading.Timer(0.5, os.kill, [cell.popen.pid, signal.SIGCONT]).start()
+    assert workshop.invoke(function).value != first
 
 
 def test_closing_ends_what_runs_and_starts_nothing_more(workshop: Workshop) -> None:
@@ -143,6 +147,33 @@ def test_closing_ends_what_runs_and_starts_nothing_more(workshop: Workshop) -> N
         assert time.monotonic() - begun < 5
     with pytest.raises(FunctionFailed, match="The server is being stopped"):
         workshop.invoke(function)
+
+
+@pytest.mark.parametrize("confinement", ["bubblewrap", "own-user", "unconfined"])
+def test_a_server_that_is_killed_leaves_no_process(request: pytest.FixtureRequest, confinement: str) -> None:
+    request.getfixturevalue("bubblewrap")
+    own = request.getfixturevalue("readable_python") if confinement == "own-user" else {}
+    source = "import time\ndef handler(event, context):\n  if event: time.sleep(600)"
+    script = [sys.executable, str(Path(__file__).with_name("process.py"))]
+    seen = [Path(detent.__file__).parent.parent, Path(__file__).parent.parent, sysconfig.get_path("purelib")]
+    environment = {**os.environ, "PYTHONPATH": ":".join(map(str, seen))}
+    environment |= {f"FUNCTION_{name}": own[name] for name in own}
+    with subprocess.Popen(script, stdin=PIPE, stdout=PIPE, env=environment) as server:
+        assert server.stdin
+        assert server.stdout
+        options = {"confinement": confinement}
+        told = {"options": options, "functions": [source], "calls": [[0, None]], "stays": True}
+        server.stdin.write(json.dumps(told).encode())
+        server.stdin.close()
+        answers = json.loads(server.stdout.readline())["answers"]
+        assert answers[0][1] is None, answers
+        started = below(server.pid)
+        assert started
+        server.kill()
+    end = time.monotonic() + 10
+    while any(Path(f"/proc/{process}").exists() for process in started) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not [process for process in started if Path(f"/proc/{process}").exists()]
 
 
 def test_processes_outlive_the_threads_that_asked_for_them(confined: Workshop) -> None:
