@@ -54,6 +54,8 @@ def test_every_command_is_in_the_reference() -> None:
         "keyset",
         "functions",
         "layers",
+        "webhooks",
+        "checks",
         "schedule",
     }
     assert all(f"## `detent {name}`" in REFERENCE.read_text() for name in names | groups)

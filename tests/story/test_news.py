@@ -16,7 +16,7 @@ from detent.service import news, rotations, secrets, versions, webhooks
 from detent.service.news import finds_overdue
 from servers.canary import Canary
 from servers.receiver import Receiver, receiver
-from servers.world import FUNCTION, ROOT, World
+from servers.world import FUNCTION, LEASE_SECONDS, ROOT, World
 
 TOKEN = "t" * 32
 SIGNING = "a-secret-that-both-sides-know"
@@ -308,6 +308,18 @@ def test_the_oldest_current_version_of_a_secret_that_rotates_is_found(world: Wor
     world.clock.advance(timedelta(days=10))
     with world.house.store.read() as tx:
         assert tx.history.oldest_credential() == rotated
+
+
+def test_leases_that_are_taken_over_are_counted(world: World) -> None:
+    world.rotate(TOKEN)
+    store = world.house.store
+    store.write(lambda tx: tx.rotations.claim_due("lost", LEASE_SECONDS, 10))
+    with store.read() as tx:
+        assert tx.history.count_taken_over() == 0
+    world.clock.advance(timedelta(seconds=LEASE_SECONDS + 1))
+    world.settle()
+    with store.read() as tx:
+        assert tx.history.count_taken_over() == 1
 
 
 def test_the_last_that_succeeded_is_kept_however_old(world: World) -> None:

@@ -21,6 +21,7 @@ from detent.cli import (
     healing_commands,
     keyset_commands,
     layers_commands,
+    news_commands,
     policy_commands,
     role_commands,
     schedule_commands,
@@ -325,6 +326,8 @@ app.add_typer(access_key_commands.app, name="access-keys")
 app.add_typer(admin_secret_commands.app, name="admin-secret")
 app.add_typer(functions_commands.app, name="functions")
 app.add_typer(layers_commands.app, name="layers")
+app.add_typer(news_commands.webhooks, name="webhooks")
+app.add_typer(news_commands.checks, name="checks")
 app.add_typer(schedule_commands.app, name="schedule")
 
 

@@ -40,6 +40,7 @@ COUNTED: Final = {
 READ: Final = {
     "detent_rotations_due": "Rotations that are due and that nobody works on.",
     "detent_rotations_overdue": "Rotations that were not done when their window closed, and still are not.",
+    "detent_leases_taken_over": "How often a lost rotator's lease was taken over, among the rotations that are kept.",
     "detent_oldest_credential_seconds": "Age of the oldest current version of all secrets that rotate.",
     "detent_webhooks_failing": "Webhooks that did not take what they were sent last.",
     "detent_rotation_paused": "1 while rotation is paused after a restore.",
@@ -157,10 +158,10 @@ class Standing:
         with self._store.read() as tx:
             due, paused = tx.rotations.overdue(), tx.fact(ROTATION_PAUSED) is not None
             overdue, failing = tx.history.count_overdue(), tx.webhooks.count_failing()
-            age = self._age(tx)
+            taken_over, age = tx.history.count_taken_over(), self._age(tx)
         log = self._file.with_name(f"{self._file.name}-wal")
         size = sum(file.stat().st_size for file in (self._file, log) if file.exists())
-        values = (due, overdue, age, failing, int(paused), size, shutil.disk_usage(self._folder).free)
+        values = (due, overdue, taken_over, age, failing, int(paused), size, shutil.disk_usage(self._folder).free)
         for (name, told), value in zip(READ.items(), values, strict=False):
             yield GaugeMetricFamily(name, told, value=value)
         info = GaugeMetricFamily("detent_info", READ["detent_info"], labels=["version"])

@@ -25,6 +25,9 @@ class SqlHistory:
     def count_overdue(self) -> int:
         return int(self._tx.run(queries.COUNT_OVERDUE, {}).fetchone()[0])
 
+    def count_taken_over(self) -> int:
+        return int(self._tx.run(queries.COUNT_TAKEN_OVER, {}).fetchone()[0])
+
     def has_forgettable(self, before: datetime) -> bool:
         return self._tx.run(queries.FORGETTABLE, {"before": rows.to_micros(before)}).fetchone() is not None
 

@@ -530,6 +530,9 @@ class History(Protocol):
     def count_overdue(self) -> int:
         """Say how many rotations are marked so, and are still not done."""
 
+    def count_taken_over(self) -> int:
+        """Say how often the lease of a worker that was lost was taken over, among the rotations that are kept."""
+
     def has_forgettable(self, before: datetime) -> bool:
         """Say whether `forget` would find something."""
 

@@ -374,6 +374,7 @@ MARK_OVERDUE = (
     f" ORDER BY deadline_at, id LIMIT :limit) RETURNING {ROTATION_COLUMNS.replace('r.', '')}"
 )
 COUNT_OVERDUE = "SELECT count(*) FROM rotations WHERE overdue_at IS NOT NULL AND ended_at IS NULL"
+COUNT_TAKEN_OVER = "SELECT coalesce(sum(taken_over), 0) FROM rotations WHERE taken_over > 0"
 # Kept however old: the last that succeeded and all since, which say what a target may have (ROTATIONS_ACTED).
 _FORGETTABLE = (
     "SELECT r.id FROM rotations r WHERE r.ended_at < :before AND EXISTS (SELECT 1 FROM rotations w"

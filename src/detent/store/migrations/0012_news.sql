@@ -31,6 +31,9 @@ CREATE INDEX news_by_webhook ON news (webhook_key, id);
 ALTER TABLE rotations ADD COLUMN deadline_at INTEGER;
 ALTER TABLE rotations ADD COLUMN overdue_at INTEGER;
 UPDATE rotations SET deadline_at = closes_at WHERE ended_at IS NULL;
+-- How often a worker that was lost had its lease taken over.
+ALTER TABLE rotations ADD COLUMN taken_over INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX rotations_taken_over ON rotations (taken_over) WHERE taken_over > 0;
 CREATE INDEX rotations_by_deadline ON rotations (deadline_at) WHERE ended_at IS NULL AND overdue_at IS NULL;
 CREATE INDEX rotations_overdue ON rotations (overdue_at) WHERE ended_at IS NULL AND overdue_at IS NOT NULL;
 CREATE INDEX rotations_by_end ON rotations (ended_at) WHERE ended_at IS NOT NULL;
