@@ -34,7 +34,7 @@ TABLE = {  # section I
     ("RotateSecret", "CancelRotateSecret"): 50,
     ("TagResource", "UntagResource"): 50,
     ("AssociateCrossAccountReplica", "DisassociateCrossAccountReplica", "ListResourcePolicies"): 50,  # not in the table
-    ("DescribeRotation", "ListRotations"): 50,  # Detent's own
+    ("DescribeRotation", "ListRotations", "PreviewSchedule"): 50,  # Detent's own
     ("ExplainSecret", "RetryRotation", "AbandonRotation", "RollBackRotation"): 50,
     ("CreateKey", "DisableKey", "EnableKey", "ListKeys", "DescribeKey"): 50,
     ("DescribeServer", "ResumeRotation"): 50,

@@ -51,6 +51,7 @@ def test_every_command_is_in_the_reference() -> None:
         "keyset",
         "functions",
         "layers",
+        "schedule",
     }
     assert all(f"## `detent {name}`" in REFERENCE.read_text() for name in names | groups)
 

@@ -34,6 +34,7 @@ FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:detent-postgres-singl
 KINDS = ("State", "Step", "Purpose", "Outcome", "KeyState", "AccessKeyState", "PolicyType", "Cure", "LogsIn")
 STRUCTURES = (
     "Attempt",
+    "ComingWindow",
     "Key",
     "DescribedKey",
     "User",
@@ -204,7 +205,7 @@ def test_all_that_the_model_has_is_noted_as_published(model: ServiceModel) -> No
 def test_botocore_finds_the_model_and_its_paginator() -> None:
     loader = Loader([str(MODELS)], include_default_search_paths=False)
     assert loader.list_available_services("service-2") == [DETENT]
-    assert list(loader.load_service_model(DETENT, "paginators-1")["pagination"]) == ["ListRotations"]
+    assert list(loader.load_service_model(DETENT, "paginators-1")["pagination"]) == ["ListRotations", "PreviewSchedule"]
 
 
 def test_a_rotation_is_described_with_its_attempts(shared_detent: RunningDetent, rotated: str) -> None:

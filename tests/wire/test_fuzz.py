@@ -90,6 +90,7 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "TagKeys": st.lists(st.text(max_size=3)),
     "RecoveryWindowInDays": st.integers(6, 31),
     "MaxResults": st.integers(0, 101),
+    "Days": st.integers(0, 367),
     "NextToken": st.text(),
     "PasswordLength": st.integers(0, 50),
     "ExcludeCharacters": st.text(),

@@ -40,6 +40,7 @@ from detent.service import (
     passwords,
     pausing,
     policies,
+    preview,
     remote_functions,
     replication,
     roles,
@@ -319,6 +320,9 @@ _ROWS = (
     ),
     Operation(
         DETENT, "DescribeRotation", shapes.DescribeRotation, history.describe_rotation, replies.rotation, Runs.ON_LOOP
+    ),
+    Operation(
+        DETENT, "PreviewSchedule", shapes.PreviewSchedule, preview.preview_schedule, replies.schedule, Runs.ON_THREAD
     ),
     Operation(DETENT, "ExplainSecret", shapes.OfSecret, explaining.explain_secret, replies.explained, Runs.EXPLAINING),
     Operation(DETENT, "RetryRotation", shapes.OfSecret, healing.retry_rotation, replies.rotation, Runs.ON_WRITER),

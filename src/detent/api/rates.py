@@ -51,7 +51,7 @@ _TABLE = (
     Group(50, ("TagResource", "UntagResource")),
     # A Choice: these are newer than AWS's table, and those after them Detent's own.
     Group(50, ("AssociateCrossAccountReplica", "DisassociateCrossAccountReplica", "ListResourcePolicies")),
-    Group(50, ("DescribeRotation", "ListRotations")),
+    Group(50, ("DescribeRotation", "ListRotations", "PreviewSchedule")),
     Group(50, ("ExplainSecret", "RetryRotation", "AbandonRotation", "RollBackRotation")),
     Group(50, ("CreateKey", "DisableKey", "EnableKey", "ListKeys", "DescribeKey")),
     Group(50, ("DescribeServer", "ResumeRotation")),

@@ -21,6 +21,7 @@ from detent.service.history import SecretRotation
 from detent.service.keys import DescribedKey
 from detent.service.paging import Paged
 from detent.service.policies import NamedPolicy
+from detent.service.preview import Coming
 from detent.service.replication import cross_account, regional
 from detent.service.secrets import Deleted, Described
 from detent.service.versions import ListedVersions, ReadValue, WrittenVersion
@@ -346,6 +347,22 @@ def explained(found: Explained) -> shapes.ExplainSecretReply:
         state=None if rotation is None else rotation.state,
         step=None if rotation is None else rotation.step,
         next_attempt_date=_seconds(found.next_attempt),
+    )
+
+
+def schedule(page: Paged[Coming]) -> shapes.PreviewScheduleReply:
+    """Answer PreviewSchedule."""
+    return shapes.PreviewScheduleReply(windows=[_coming(one) for one in page.items], next_token=page.next_token)
+
+
+def _coming(one: Coming) -> shapes.ComingReply:
+    return shapes.ComingReply(
+        arn=one.secret.arn,
+        name=one.secret.name,
+        opens_date=seconds(one.window.opens),
+        closes_date=seconds(one.window.closes),
+        due_date=seconds(one.due),
+        target=one.target,
     )
 
 

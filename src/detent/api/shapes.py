@@ -387,6 +387,15 @@ class OfSecret(Request):
     secret_id: SecretId
 
 
+class PreviewSchedule(Request):
+    """Detent's own: the windows that come, of one secret or of all."""
+
+    secret_id: SecretId | None = None
+    days: Annotated[int, Meta(ge=1, le=366)] | None = None
+    max_results: MaxResults | None = None
+    next_token: NextToken | None = None
+
+
 class CreateKey(Request):
     """Detent's own: a keyset that a KmsKeyId can name."""
 
@@ -672,6 +681,24 @@ class ExplainSecretReply(Reply):
     state: str | None = None
     step: str | None = None
     next_attempt_date: float | None = None
+
+
+class ComingReply(Reply):
+    """Detent's own."""
+
+    arn: str
+    name: str
+    opens_date: float
+    closes_date: float
+    due_date: float
+    target: str | None = None
+
+
+class PreviewScheduleReply(Reply):
+    """Detent's own."""
+
+    windows: list[ComingReply]
+    next_token: str | None = None
 
 
 class ListRotationsReply(Reply):

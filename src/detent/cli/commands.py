@@ -23,6 +23,7 @@ from detent.cli import (
     layers_commands,
     policy_commands,
     role_commands,
+    schedule_commands,
     user_commands,
 )
 from detent.cli.failure import CommandFailed
@@ -254,6 +255,7 @@ app.add_typer(access_key_commands.app, name="access-keys")
 app.add_typer(admin_secret_commands.app, name="admin-secret")
 app.add_typer(functions_commands.app, name="functions")
 app.add_typer(layers_commands.app, name="layers")
+app.add_typer(schedule_commands.app, name="schedule")
 
 
 def main() -> None:

@@ -172,11 +172,16 @@ class House:
             self.server.jitter,
         )
 
-    def scheduler(self, wait: Callable[[float], None] = time.sleep) -> Scheduler:
-        """Give what claims due rotations; `wait` sleeps for so many seconds, or until something was committed."""
+    def scheduler(
+        self, wait: Callable[[float], None] = time.sleep, wake: Callable[[], None] = lambda: None
+    ) -> Scheduler:
+        """Give what claims due rotations; `wait` sleeps for so many seconds, or until something was committed.
+
+        `wake` ends such a wait.
+        """
         told = self.settings
         drive = self.runner().drive
-        return Scheduler(self.store, self.clock, drive, told.lease_seconds, wait, told.runners, told.pace)
+        return Scheduler(self.store, self.clock, drive, told.lease_seconds, wait, wake, told.runners, told.pace)
 
     def events(self) -> Events | None:
         """Give what invokes functions with the events that wait for them; None: nothing is invoked here."""

@@ -1,6 +1,7 @@
 """Calling a rotation function: here those that run in this process."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -49,25 +50,23 @@ class InProcess:
         if function is None:
             raise FunctionFailed(f"There is no function {step.function}.")
         outcome: list[Any] = []
-        thread = threading.Thread(target=self._run, args=(function, step, outcome), daemon=True)
+        ends = time.monotonic() + (step.deadline - self._clock.now()).total_seconds()  # however the clock is set now
+        thread = threading.Thread(target=self._run, args=(function, step, ends, outcome), daemon=True)
         thread.start()
-        thread.join(max(0.0, self._remaining(step)))
+        thread.join(max(0.0, ends - time.monotonic()))
         if not outcome:  # a thread cannot be ended; its session is, so that what it still does reaches no secret
             raise FunctionFailed("The function did not end before its deadline.")
         if isinstance(outcome[0], BaseException):
             raise FunctionFailed(_reason(outcome[0]), Fault.named(type(outcome[0]).__name__)) from None
         return outcome[0] if isinstance(outcome[0], Mapping) else None
 
-    def _run(self, function: Function, step: StepCall, outcome: list[Any]) -> None:
+    def _run(self, function: Function, step: StepCall, ends: float, outcome: list[Any]) -> None:
         try:
-            told = function.run(step.event, self._client_for(step.credentials), lambda: self._remaining(step))
+            told = function.run(step.event, self._client_for(step.credentials), lambda: ends - time.monotonic())
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is that function's failure
             outcome.append(error)
         else:
             outcome.append(told)
-
-    def _remaining(self, step: StepCall) -> float:
-        return (step.deadline - self._clock.now()).total_seconds()
 
     def _named(self, function: str) -> Function | None:
         parts = function_parts(function)

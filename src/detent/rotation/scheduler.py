@@ -57,6 +57,7 @@ class Scheduler:
     drive: Callable[[Rotation, Callable[[], bool]], None]
     lease_seconds: float
     wait: Callable[[float], None]  # sleeps for so many seconds, or until something was committed
+    wake: Callable[[], None] = lambda: None  # ends a wait: a runner is free, and more may be due
     runners: int = RUNNERS
     pace: Pace = field(default_factory=Pace)
     owner: str = field(default_factory=lambda: str(uuid4()))
@@ -107,6 +108,7 @@ class Scheduler:
             logging.getLogger(__name__).exception("rotation %s was left to its lease", lease.rotation.id)
         finally:
             self._leases.pop(lease.rotation.id, None)
+            self.wake()
 
     def _renew(self) -> None:
         for lease in [lease for lease in self._leases.values() if lease.is_due()]:

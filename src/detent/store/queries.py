@@ -156,8 +156,8 @@ ADD_ROTATION = (
     "INSERT INTO rotations (secret_key, token, purpose, state, step, failures, due_at, opens_at, closes_at, started_at,"
     " ended_at, reason, epoch, acted, replaced, origin, saved_at, target) VALUES (:secret_key, :token, :purpose,"
     " :state, :step, :failures, :due_at, :opens_at, :closes_at, :started_at, :ended_at, :reason, :epoch, :acted,"
-    " :replaced, :origin, :saved_at,"
-    " (SELECT target FROM versions WHERE secret_key = :secret_key AND id = :current)) RETURNING id"
+    " :replaced, :origin, :saved_at, (SELECT target FROM versions WHERE secret_key = :secret_key AND id = :current))"
+    " RETURNING id"
 )
 ROTATION = f"SELECT {ROTATION_COLUMNS} FROM rotations r WHERE id = :id"
 ROTATION_OF_TOKEN = (

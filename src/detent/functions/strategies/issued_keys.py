@@ -7,7 +7,7 @@ from typing import Any
 from detent.functions.abilities import Issued, Key, KeyIssuer, Session
 from detent.functions.errors import StepFailed
 from detent.functions.staged import Candidate
-from detent.functions.strategies.turn import Turn, refusal_of
+from detent.functions.strategies.turn import Turn
 
 
 class IssuedKeys:
@@ -33,7 +33,7 @@ class IssuedKeys:
         issued: list[Issued] = []
         with turn.first_session(turn.secret.known_logins()) as (worked, session):
             kept = {str(one.value[facts.key_id]) for one in (current, worked)}
-            refusal = refusal_of(
+            refusal = turn.refusal_of(
                 session, KeyIssuer, lambda one: issued.append(_renewed(turn, one, kept)), "this engine issues no keys"
             )
         if refusal:

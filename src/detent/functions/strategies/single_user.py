@@ -5,7 +5,7 @@ from typing import Any
 
 from detent.functions.abilities import Administration, OwnPassword, Session
 from detent.functions.staged import Candidate
-from detent.functions.strategies.turn import Turn, refusal_of
+from detent.functions.strategies.turn import Turn
 
 
 class SingleUser:
@@ -48,7 +48,7 @@ class SingleUser:
         with turn.first_session(turn.secret.candidates()) as (worked, session):
             if worked.login.password == new:
                 return
-            refusal = refusal_of(
+            refusal = turn.refusal_of(
                 session,
                 OwnPassword,
                 lambda own: own.change_own_password(new),

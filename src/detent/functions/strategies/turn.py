@@ -95,7 +95,7 @@ class Turn:
     def by_admin(self, refusal: str, ability: type[Any], change: Change) -> None:
         """Change something as the admin secret's user; ``refusal`` says why that is needed. Raises StepFailed."""
         with self.admin_session(refusal) as session:
-            again = refusal_of(session, ability, change, "this engine has no administration")
+            again = self.refusal_of(session, ability, change, "this engine has no administration")
         if again:
             raise StepFailed(f"{refusal}; by the admin secret: {again}")
 
@@ -118,6 +118,22 @@ class Turn:
             )
         with self.session(admin) as session:
             yield session
+
+    def refusal_of(self, session: Session, ability: type[Any], change: Change, without: str) -> str:
+        """Return why the session may not change this, empty if it has; ``without`` is said where it lacks the ability.
+
+        Right before the change it is asked whether this step is still to be done. Raises StepFailed.
+        """
+        if not isinstance(session, ability):
+            return without
+        self.secret.require_unchanged()
+        try:
+            change(session)
+        except NoRoom as error:
+            raise StepFailed(str(error)) from error
+        except ChangeRefused as error:
+            return str(error)
+        return ""
 
     def new_password(self) -> Password:
         """Make a password by the engine's rules, the environment's and, where it can be read, the server's."""
@@ -177,19 +193,6 @@ class Turn:
                 raise Unreachable("; ".join([*reasons, _reason(candidate, error)])) from error
         reasons.append("no known password logs in: store one that does (PutSecretValue), then rotate again")
         raise LoginRefused("; ".join(reasons))
-
-
-def refusal_of(session: Session, ability: type[Any], change: Change, without: str) -> str:
-    """Return why the session may not change this, empty if it has; ``without`` is said where it lacks the ability."""
-    if not isinstance(session, ability):
-        return without
-    try:
-        change(session)
-    except NoRoom as error:
-        raise StepFailed(str(error)) from error
-    except ChangeRefused as error:
-        return str(error)
-    return ""
 
 
 def _probe(session: Session, probe: Probe, which: str) -> None:
