@@ -103,6 +103,7 @@ class SimulatedDatabase:
 
     passwords: dict[str, str] = field(default_factory=dict)
     away: bool = False
+    down: set[str] = field(default_factory=set)  # hosts of it that are away
     refuses: Callable[[str], bool] = lambda _password: False  # its rules for new passwords
     lost: str = ""  # what becomes of the next change, whose answer is lost: "changed" or "unchanged"
     forbids: bool = False  # what the application does
@@ -118,7 +119,7 @@ class SimulatedDatabase:
 
     def connect(self, login: Login, _remaining: Remaining) -> "SimulatedSession":
         self.death.pass_by("before a login")
-        if self.away:
+        if self.away or login.host in self.down:
             raise EngineUnavailable("the database is away")
         accepted = self.passwords.get(login.username) == login.password.reveal()
         self.logins.append((login.username, accepted))

@@ -102,7 +102,9 @@ def serve(  # noqa: PLR0917 - typer calls it by keyword
     lease_seconds: Annotated[
         float | None, _setting("lease_seconds", "How long a dead rotator's rotation waits for another.")
     ] = None,
-    step_seconds: Annotated[float | None, _setting("step_seconds", "How long one step of a rotation may take.")] = None,
+    step_seconds: Annotated[
+        float | None, _setting("step_seconds", "How long one step of a built-in function may take.")
+    ] = None,
     jitter_seconds: Annotated[
         float | None,
         _setting("jitter_seconds", "Over how long scheduled rotations are spread after their window opens."),
