@@ -9,7 +9,7 @@ from detent.api.shapes import Reply, Request, SecretId, VersionId
 WebhookName = Annotated[str, Meta(min_length=1, max_length=64)]
 Url = Annotated[str, Meta(min_length=1, max_length=2048)]
 SigningSecret = Annotated[str, Meta(min_length=16, max_length=256)]
-Event = Literal["started", "succeeded", "failed", "abandoned", "overdue", "waiting"]
+Event = Literal["started", "succeeded", "failed", "abandoned", "rolled-back", "overdue", "waiting"]
 CheckType = Literal["wait", "approve", "probe"]
 
 

@@ -20,7 +20,8 @@ def put(
     event: Annotated[
         list[str] | None,
         typer.Option(
-            "--event", help="started, succeeded, failed, abandoned, overdue or waiting; several: each. Default: all."
+            "--event",
+            help="started, succeeded, failed, abandoned, rolled-back, overdue or waiting; several: each. Default: all.",
         ),
     ] = None,
     account: Account = None,

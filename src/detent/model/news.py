@@ -17,6 +17,7 @@ class Kind(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"  # an attempt did; whether there is another, the news say
     ABANDONED = "abandoned"
+    ROLLED_BACK = "rolled-back"  # the target has the credential of another version again
     OVERDUE = "overdue"
     WAITING = "waiting"  # for a person to say go
 
@@ -28,6 +29,7 @@ KINDS: Final = {  # by the audit trail's name of the event
     "RotationSucceeded": Kind.SUCCEEDED,
     "RotationFailed": Kind.FAILED,
     "RotationAbandoned": Kind.ABANDONED,
+    "RotationRolledBack": Kind.ROLLED_BACK,
     OVERDUE: Kind.OVERDUE,
     AWAITS_APPROVAL: Kind.WAITING,
 }
