@@ -54,6 +54,8 @@ TABLE = {  # section I
     ("CheckAccess",): 50,
     ("AttachAdminSecret", "DetachAdminSecret", "ListAdminSecrets"): 50,
     ("PutRemoteFunction", "GetFunctionLogs"): 50,
+    ("PutWebhook", "ListWebhooks", "DeleteWebhook"): 50,
+    ("PutRotationChecks", "ListRotationChecks", "ApproveRotation", "DenyRotation"): 50,
     ("GetFunction",): 100,  # Lambda's
     ("GetPolicy",): 15,
     (

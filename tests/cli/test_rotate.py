@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from cli.command import detent, refusal, success, surroundings
-from detent.cli.rotating import Begun, _outcome
+from detent.cli.rotating import Begun, outcome
 from servers.canary import Canary
 from servers.detent import RunningDetent, running
 from servers.postgres import PostgresTarget
@@ -343,4 +343,4 @@ OUTCOMES: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("rotation", "said"), OUTCOMES, ids=["test", "abandoned"])
 def test_what_a_wait_says_of_a_rotation_that_did_not_succeed(rotation: dict[str, Any], said: str) -> None:
-    assert _outcome("x", rotation, Begun("v", 0, resumed=True)) == said
+    assert outcome("x", rotation, Begun("v", 0, resumed=True)) == said

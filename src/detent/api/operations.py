@@ -14,6 +14,8 @@ from detent.api import (
     function_shapes,
     identity_replies,
     identity_shapes,
+    news_replies,
+    news_shapes,
     replies,
     shapes,
     sts_replies,
@@ -27,6 +29,7 @@ from detent.service import (
     assuming,
     batches,
     checking,
+    checks,
     cross_account,
     explaining,
     function_logs,
@@ -47,6 +50,7 @@ from detent.service import (
     rotations,
     secrets,
     versions,
+    webhooks,
 )
 
 # Signing names; of the first two, target prefixes too.
@@ -55,6 +59,7 @@ MAX_BODY = 1024 * 1024  # bytes; the largest value, all of it escaped in JSON, i
 # How the service takes members that are made of members.
 _PLAIN: Mapping[str, Callable[[Any], Any]] = {
     "add_replica_regions": lambda given: [(one.region, one.kms_key_id) for one in given],
+    "checks": lambda given: [msgspec.structs.asdict(one) for one in given],
     "external_secret_rotation_metadata": lambda given: [(one.key, one.value) for one in given],
     "filters": lambda given: [(one.key, one.values) for one in given],
     "policy_arns": lambda given: [one.arn for one in given if one.arn is not None],
@@ -520,6 +525,62 @@ _ROWS = (
         function_logs.get_function_logs,
         function_replies.logs,
         Runs.ON_THREAD,
+    ),
+    Operation(
+        DETENT,
+        "PutWebhook",
+        news_shapes.PutWebhook,
+        webhooks.put_webhook,
+        news_replies.put_webhook,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "ListWebhooks",
+        news_shapes.ListWebhooks,
+        webhooks.list_webhooks,
+        news_replies.webhooks,
+        Runs.ON_THREAD,
+    ),
+    Operation(
+        DETENT,
+        "DeleteWebhook",
+        news_shapes.WebhookNamed,
+        webhooks.delete_webhook,
+        news_replies.webhook_gone,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "PutRotationChecks",
+        news_shapes.PutRotationChecks,
+        checks.put_rotation_checks,
+        news_replies.checks,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "ListRotationChecks",
+        news_shapes.ListRotationChecks,
+        checks.list_rotation_checks,
+        news_replies.all_checks,
+        Runs.ON_THREAD,
+    ),
+    Operation(
+        DETENT,
+        "ApproveRotation",
+        news_shapes.ApproveRotation,
+        checks.approve_rotation,
+        replies.rotation,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "DenyRotation",
+        news_shapes.DenyRotation,
+        checks.deny_rotation,
+        replies.rotation,
+        Runs.ON_WRITER,
     ),
 )
 UNKNOWN = Operation("", "", shapes.Request, _nothing, _nothing, Runs.ON_LOOP)  # what is not in the table

@@ -74,6 +74,8 @@ _TABLE = (
     Group(50, ("CheckAccess",)),
     Group(50, ("AttachAdminSecret", "DetachAdminSecret", "ListAdminSecrets")),
     Group(50, ("PutRemoteFunction", "GetFunctionLogs")),
+    Group(50, ("PutWebhook", "ListWebhooks", "DeleteWebhook")),
+    Group(50, ("PutRotationChecks", "ListRotationChecks", "ApproveRotation", "DenyRotation")),
     # Lambda's own quotas; how often functions are invoked is bounded by how many run at once.
     Group(100, ("GetFunction",)),
     Group(15, ("GetPolicy",)),

@@ -7,6 +7,7 @@ from typing import Any
 from detent import __version__
 from detent.api import shapes
 from detent.api.errors import code_of
+from detent.model.checks import Passed
 from detent.model.errors import DetentError
 from detent.model.keyset import ROOT_KEYSET_ID, CustomerKeyset, keyset_arn
 from detent.model.ports import AuditedPart
@@ -367,7 +368,8 @@ def _coming(one: Coming) -> shapes.ComingReply:
 
 
 def _rotation(found: SecretRotation, attempts: list[shapes.AttemptReply] | None) -> shapes.RotationReply:
-    rotation = found.rotation
+    rotation, hold = found.rotation, found.hold
+    waiting = None if hold is None or rotation.ended is not None else hold.waits_for
     return shapes.RotationReply(
         arn=found.secret.arn,
         name=found.secret.name,
@@ -380,6 +382,18 @@ def _rotation(found: SecretRotation, attempts: list[shapes.AttemptReply] | None)
         next_attempt_date=_seconds(rotation.due),
         reason=rotation.reason,
         attempts=attempts,
+        window_closes_date=seconds(rotation.window.closes),
+        waits_for=None if waiting is None else waiting.kind,
+        passed_checks=None if attempts is None or found.hold is None else [_passed(one) for one in found.hold.passed],
+    )
+
+
+def _passed(check: Passed) -> shapes.PassedCheckReply:
+    return shapes.PassedCheckReply(
+        type=check.kind,
+        started_date=seconds(check.since),
+        ended_date=seconds(check.until),
+        approved_by=check.by,
     )
 
 

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 SENSITIVE = frozenset(
     {
         *("secret_string", "secret_binary", "rotation_token", "random_password", "secret_access_key", "session_token"),
+        "signing_secret",
         *("code", "environment", "payload", "zip_file"),  # of functions
     }
 )
@@ -370,6 +371,7 @@ class ListRotations(Request):
     """Detent's own: the rotations of one secret, or of all."""
 
     secret_id: SecretId | None = None
+    status: Literal["due", "failed", "running"] | None = None
     max_results: MaxResults | None = None
     next_token: NextToken | None = None
 
@@ -644,6 +646,15 @@ class AttemptReply(Reply):
     reason: str | None = None
 
 
+class PassedCheckReply(Reply):
+    """A check that a rotation has passed."""
+
+    type: str
+    started_date: float
+    ended_date: float
+    approved_by: str | None = None
+
+
 class RotationReply(Reply):
     """One rotation; attempts only when it is described."""
 
@@ -658,6 +669,9 @@ class RotationReply(Reply):
     next_attempt_date: float | None = None
     reason: str | None = None
     attempts: list[AttemptReply] | None = None
+    window_closes_date: float | None = None
+    waits_for: str | None = None
+    passed_checks: list[PassedCheckReply] | None = None
 
 
 class TriedReply(Reply):

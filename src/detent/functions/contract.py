@@ -71,6 +71,11 @@ class RotationFunction:
         """What it does, in one line."""
         return f"{self.strategy.about} ({self.engine})"
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether the former credential works until the next rotation."""
+        return self.strategy.overlaps
+
     def __repr__(self) -> str:
         return f"RotationFunction({type(self.strategy).__name__}, {self.engine!r})"
 

@@ -198,6 +198,7 @@ def _rotate(house: House, wait: Callable[[float], None], wake: Callable[[], None
     sweeping.start()
     events = house.events()
     handling = [] if events is None else events.start(scheduler.stopping)
+    handling += house.deliveries().start(scheduler.stopping)
     scheduler.run()
     house.end_functions()  # a step was waited for; an event is handled again by whoever comes next
     for thread in (sweeping, *handling):

@@ -10,6 +10,7 @@ from detent.model.pace import Pace
 
 _DAY = 86400  # seconds
 _WEEK = 7 * _DAY
+_CENTURY = 36500  # days
 _AWS = Limits()
 _FASTEST = 10**6  # a factor that limits nothing any more
 _QUOTAS = {  # setting -> the least and the most that a server can work with
@@ -56,6 +57,7 @@ class Settings:
     target_runners: int = 4  # of them at one target, over all servers of a store
     target_rate: float = 10.0  # rotations that may begin in a second at one target; 0: no limit
     manual_window_seconds: float = 86400.0  # of a rotation that somebody asks for: how long it is tried again
+    history_days: float = 90.0  # for how long rotations that ended are kept, with their attempts
     sweep_seconds: float = 60.0  # between two looks for secrets whose recovery window has passed
     max_secrets: int = _AWS.secrets
     max_versions: int = _AWS.versions
@@ -87,6 +89,7 @@ class Settings:
             raise CannotStart("--workers must be at least 1.")
         self._check_bounds()
         self._check_words()
+        self._check_history()
         self._check_metrics()
 
     def _check_bounds(self) -> None:
@@ -106,6 +109,10 @@ class Settings:
             raise CannotStart("--audit-low-space-mb must be 0 (never warn) or more.")
         if not 0 <= self.rate_limit_factor < _FASTEST:
             raise CannotStart(f"--rate-limit-factor must be 0 (off) or more, and below {_FASTEST}.")
+
+    def _check_history(self) -> None:
+        if not 0 < self.history_days <= _CENTURY:
+            raise CannotStart("--history-days must be above 0 and at most 36500.")
 
     def _check_words(self) -> None:
         for name, words in (("log_format", LOG_FORMATS), ("log_level", LOG_LEVELS)):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from detent.model.function import UserFunction
 from detent.model.policy import Principal
+from detent.model.rotation import Rotation
 from detent.model.secret import Secret, VersionId
 from detent.model.value import SecretValue
 
@@ -216,6 +217,16 @@ class Meter(Protocol):
 
     def step(self, step: str, seconds: float, *, failed: bool) -> None:
         """Count one call of a rotation function."""
+
+    def retry(self) -> None:
+        """Count a rotation that was claimed because its step had failed before."""
+
+
+class Gate(Protocol):
+    """Says whether a rotation has to wait between two steps."""
+
+    def hold(self, tx: Any, secret: Secret, rotation: Rotation) -> Rotation | None:  # noqa: ANN401 - the store's transaction
+        """Give the rotation as it waits, due when it goes on by itself, if it does; None: it goes on now."""
 
 
 class Scrubber(Protocol):

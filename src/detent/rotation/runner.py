@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from detent.model.errors import FunctionFailed, StaleRevision
 from detent.model.faults import Fault
-from detent.model.ports import Audit, Clock, FunctionCaller, Scrubber, SessionIssuer, StepCall, Traits
+from detent.model.ports import Audit, Clock, FunctionCaller, Gate, Scrubber, SessionIssuer, StepCall, Traits
 from detent.model.rotation import (
     MOST_REPLACED,
     Attempt,
@@ -70,6 +70,7 @@ class Runner:
     clock: Clock
     step_seconds: float
     jitter: timedelta
+    gate: Gate | None = None  # None: nothing is checked between the steps
 
     def drive(self, rotation: Rotation, may_go_on: Callable[[], bool]) -> None:
         """Run a claimed rotation until it ends or waits, or `may_go_on` says that the lease or the process ends."""
@@ -120,6 +121,10 @@ class Runner:
             rotation, secret = self._begin(tx, rotation, secret)
         elif rotation.state is State.FAILED:
             rotation = rotation.reopened()
+        waiting = None if self.gate is None else self.gate.hold(tx, secret, rotation)
+        if waiting is not None:
+            tx.rotations.save(waiting, release=True)
+            return None
         untouched, rotation = not rotation.acted, rotation.acting()
         tx.rotations.save(rotation, release=False)
         if rotation.token is None or secret.rotation is None or secret.rotation.function is None:

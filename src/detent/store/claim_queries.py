@@ -30,6 +30,7 @@ CLAIMABLE = (
 )
 CLAIM = (  # what is due only after a clock was set back is due now
     "UPDATE rotations SET lease_owner = :owner, lease_until = :until, lease_boot = :boot, epoch = epoch + 1,"
+    " taken_over = taken_over + CASE WHEN lease_until IS NULL THEN 0 ELSE 1 END,"
     " due_at = CASE WHEN due_at > :now THEN :now ELSE due_at END"
     f" WHERE id = :id RETURNING {ROTATION_COLUMNS.replace('r.', '')}"
 )

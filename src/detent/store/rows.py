@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from detent.model.checks import Check, Hold, Passed
 from detent.model.function import FunctionKey, Remote, UserFunction
 from detent.model.identity import Identity, IdentityKind, IdentityPolicy, identity_arn
 from detent.model.keyset import CustomerKeyset
+from detent.model.news import Kind, Webhook
 from detent.model.policy import Principal, Session, StepGrant
 from detent.model.replication import PrimaryLink, Replica
 from detent.model.rotation import Attempt, Purpose, Rotation, State, Step
@@ -31,6 +33,9 @@ _primary = msgspec.json.Decoder(PrimaryLink).decode
 _session = msgspec.json.Decoder(Session).decode
 _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _remote = msgspec.json.Decoder(Remote).decode
+_kinds = msgspec.json.Decoder(tuple[Kind, ...]).decode
+_checks = msgspec.json.Decoder(tuple[Check, ...]).decode
+_passed = msgspec.json.Decoder(tuple[Passed, ...]).decode
 
 
 def to_micros(moment: datetime | None) -> int | None:
@@ -376,3 +381,47 @@ def stale_function_part(row: Row) -> StaleFunctionPart:
     """Read a row of `queries.STALE_FUNCTION_PARTS`."""
     kind, number, account, region, name, request_id, *kept = row
     return StaleFunctionPart(kind, number, FunctionKey(account, region, name), request_id, SealedValue(*kept))
+
+
+def webhook(row: Row) -> Webhook:
+    """Read a row of the columns in `queries._WEBHOOK`."""
+    account, region, name, url, kinds, created, due, *rest = row
+    return Webhook(account, region, name, url, _kinds(kinds), moment(created), _moment(due), *rest)
+
+
+def webhook_params(webhook: Webhook) -> Params:
+    """Give a webhook's columns, but for what says how it goes."""
+    return {
+        "account": webhook.account,
+        "region": webhook.region,
+        "name": webhook.name,
+        "url": webhook.url,
+        "kinds": _json(webhook.kinds),
+        "created_at": to_micros(webhook.created),
+    }
+
+
+def checks(text: str) -> tuple[Check, ...]:
+    """Read checks."""
+    return _checks(text)
+
+
+def checks_text(checks: tuple[Check, ...]) -> str:
+    """Give checks as the store keeps them."""
+    return _encode(checks).decode()
+
+
+def hold(row: Row) -> Hold:
+    """Read a row of a hold."""
+    checks, since, position, passed = row
+    return Hold(_checks(checks), moment(since), position, _passed(passed))
+
+
+def hold_params(hold: Hold) -> Params:
+    """Give a hold's columns."""
+    return {
+        "checks": checks_text(hold.checks),
+        "since_at": to_micros(hold.since),
+        "position": hold.position,
+        "passed": _json(hold.passed),
+    }

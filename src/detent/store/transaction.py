@@ -15,13 +15,16 @@ from detent.model.secret import CURRENT, Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
 from detent.store import claim_queries, queries, rows, search
 from detent.store.access_keys import SqlAccessKeys
+from detent.store.checks import SqlChecks
 from detent.store.claiming import Claim, moments
 from detent.store.functions import SqlFunctions
+from detent.store.history import SqlHistory
 from detent.store.identities import SqlIdentities, SqlIdentityPolicies
 from detent.store.keysets import SqlKeysets
 from detent.store.policies import SqlPolicies
 from detent.store.protocol import Page
 from detent.store.steady import Steady, Tick
+from detent.store.webhooks import SqlWebhooks
 
 
 class Result(Protocol):
@@ -65,6 +68,9 @@ class SqlTx:
         self.identities = SqlIdentities(self)
         self.identity_policies = SqlIdentityPolicies(self)
         self.functions = SqlFunctions(self, clock)
+        self.webhooks = SqlWebhooks(self)
+        self.history = SqlHistory(self)
+        self.checks = SqlChecks(self)
 
     def run(self, sql: str, params: Mapping[str, Any]) -> Result:
         """Run a statement."""
@@ -254,16 +260,26 @@ class SqlRotations:
         return {row[0] for row in self._tx.run(queries.ROTATIONS_ACTED, {"key": key}).fetchall()}
 
     def page(
-        self, account: str, region: str, key: SecretKey | None, before: int | None, limit: int
+        self,
+        account: str,
+        region: str,
+        key: SecretKey | None,
+        before: int | None,
+        limit: int,
+        *,
+        state: State | None = None,
+        due: datetime | None = None,
     ) -> list[tuple[Secret, Rotation]]:
-        params = {
+        params: dict[str, object] = {
             "account": account,
             "region": region,
             "key": key,
             "before": before or sys.maxsize,
             "limit": limit,
         }
-        found = self._tx.run(queries.ROTATION_PAGE, params).fetchall()
+        chosen = {"state": state} if due is None else {"until": rows.to_micros(due)}
+        sql = queries.ROTATION_PAGE if due is None else queries.ROTATIONS_DUE
+        found = self._tx.run(sql, {**params, **chosen}).fetchall()
         return [(rows.secret(row[:_SECRET_COLUMNS]), rows.rotation(row[_SECRET_COLUMNS:])) for row in found]
 
     def replan(self, key: SecretKey, rotation: Rotation | None) -> None:

@@ -18,6 +18,7 @@ class DualPassword:
 
     name = "dual-password"
     about = "One user, two passwords at once. The former password works until the next rotation: no window."
+    overlaps = True
 
     def suits(self, session: type[Session]) -> bool:
         """Ask for several passwords."""

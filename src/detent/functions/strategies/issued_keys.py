@@ -20,6 +20,7 @@ class IssuedKeys:
 
     name = "issued-keys"
     about = "One user, keys that the service issues. The former key works until the next rotation: no window."
+    overlaps = True
 
     def suits(self, session: type[Session]) -> bool:
         """Ask for a service that issues."""

@@ -19,6 +19,7 @@ class SingleUser:
 
     name = "single-user"
     about = "One user, one password. Between set and finish, for some moments, the password in AWSCURRENT is dead."
+    overlaps = False
 
     def suits(self, session: type[Session]) -> bool:
         """Ask for either way to change a password."""

@@ -41,6 +41,10 @@ class Strategy(Protocol):
     def about(self) -> str:
         """Say in one sentence what it does and whether old and new overlap."""
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether the former credential works until the next rotation."""
+
     def suits(self, session: type[Session]) -> bool:
         """Say whether sessions of this kind can do what it needs."""
 
