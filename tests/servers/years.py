@@ -227,6 +227,9 @@ class Year:
         assert secret.labels.get(CURRENT)
         assert len([one for one in open_ones if one.purpose is Purpose.ROTATE]) <= 1
         assert self.value(secret.name)["password"]
+        if held is not None and rotation.state is State.PLANNED and held.started is not None:  # it has just begun
+            moved_on = held.window.opens > held.started  # it failed, and waits for the next window
+            assert moved_on or held.started <= held.window.closes, "it began after its window"
         if held is not None and held.state in (State.FAILED, State.SUCCEEDED):
             assert self.logs_in(secret.name), f"parked while AWSCURRENT cannot log in: {held}"
 
