@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import batches, functions, lists, memory, own_functions, policies, processes, reads, rotations, writes
+from bench import batches, fleet, functions, lists, memory, own_functions, policies, processes, reads, rotations, writes
 
 PARTS = {
     "reads": reads.main,
@@ -10,6 +10,7 @@ PARTS = {
     "batches": batches.main,
     "writes": writes.main,
     "rotations": rotations.main,
+    "fleet": fleet.main,
     "functions": functions.main,
     "own-functions": own_functions.main,
     "lists": lists.main,

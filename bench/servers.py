@@ -89,12 +89,17 @@ class Server(ABC):
 
 
 class Detent(Server):
-    """`detent serve` on an empty data folder."""
+    """`detent serve` on an empty data folder, with further options perhaps."""
+
+    def __init__(self, workers: int, cores: str | None, options: tuple[str, ...] = ()) -> None:
+        """Prepare a server with this many HTTP workers."""
+        super().__init__(workers, cores)
+        self._options = options
 
     def command(self) -> list[str]:
         """Start on a free port."""
         serve = [sys.executable, "-m", "detent.cli", "serve", "--port", "0"]
-        return [*serve, "--data", str(self.data), "--workers", str(self._workers)]
+        return [*serve, "--data", str(self.data), "--workers", str(self._workers), *self._options]
 
     @property
     def data(self) -> Path:

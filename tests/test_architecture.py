@@ -77,6 +77,7 @@ REVEAL_PLACES = {
     "functions": "has passwords of its own, and logs in with them",
     "runtime.credentials": "gives a step's credentials to the function that does the step",
     "rotation.runner": "puts the rotation token, which is no secret value, into the function's event",
+    "main.deliveries": "signs news with a webhook's signing secret",
     "main.auditing": "gives the audit trail its key",
     "main.folder": "gives the root access key out, into its credentials file",
     "service.access": "an access key's secret becomes signing keys; a session token is hashed",
@@ -85,6 +86,7 @@ REVEAL_PLACES = {
     "service.paging": "page tokens are sealed, but no secret values",
     "service.rotations": "reads which admin secret the current value names",
     "service.scrubbing": "takes values out of texts",
+    "service.targets": "tells targets apart by the host and port that a value names",
     "service.values": "compares a repeated write with what is stored",
 }
 

@@ -34,7 +34,8 @@ TABLE = {  # section I
     ("RotateSecret", "CancelRotateSecret"): 50,
     ("TagResource", "UntagResource"): 50,
     ("AssociateCrossAccountReplica", "DisassociateCrossAccountReplica", "ListResourcePolicies"): 50,  # not in the table
-    ("DescribeRotation", "ListRotations"): 50,  # Detent's own
+    ("DescribeRotation", "ListRotations", "PreviewSchedule"): 50,  # Detent's own
+    ("ExplainSecret", "RetryRotation", "AbandonRotation", "RollBackRotation"): 50,
     ("CreateKey", "DisableKey", "EnableKey", "ListKeys", "DescribeKey"): 50,
     ("DescribeServer", "ResumeRotation"): 50,
     ("RotateKey", "ScheduleKeyDeletion", "CancelKeyDeletion"): 50,
@@ -53,6 +54,8 @@ TABLE = {  # section I
     ("CheckAccess",): 50,
     ("AttachAdminSecret", "DetachAdminSecret", "ListAdminSecrets"): 50,
     ("PutRemoteFunction", "GetFunctionLogs"): 50,
+    ("PutWebhook", "ListWebhooks", "DeleteWebhook"): 50,
+    ("PutRotationChecks", "ListRotationChecks", "ApproveRotation", "DenyRotation"): 50,
     ("GetFunction",): 100,  # Lambda's
     ("GetPolicy",): 15,
     (

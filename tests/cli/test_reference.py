@@ -28,12 +28,19 @@ def test_every_command_is_in_the_reference() -> None:
         "rotate",
         "secrets",
         "rotations",
+        "rotation",
+        "approve",
+        "deny",
         "demo",
         "apply",
         "can",
         "backup",
         "restore",
         "resume",
+        "explain",
+        "retry",
+        "abandon",
+        "rollback",
         "version",
     }
     groups = {group.name for group in app.registered_groups}
@@ -47,6 +54,9 @@ def test_every_command_is_in_the_reference() -> None:
         "keyset",
         "functions",
         "layers",
+        "webhooks",
+        "checks",
+        "schedule",
     }
     assert all(f"## `detent {name}`" in REFERENCE.read_text() for name in names | groups)
 
@@ -68,7 +78,7 @@ def test_without_a_command_the_help_is_shown() -> None:
 USAGE = {
     ("--foo",): "No such option: --foo (detent --help)",
     ("nothing",): "No such command 'nothing'. (detent --help)",
-    ("rotate",): "Missing argument 'NAME'. (detent --help)",
+    ("rotate",): "Invalid value: Name a secret, or choose some by --tag or --filter. (detent --help)",
     ("rotations", "--limit", "0"): "Invalid value for '--limit': ",
     ("serve", "--port", "x"): "Invalid value for '--port' (env var: 'DETENT_PORT'): ",
 }

@@ -78,7 +78,10 @@ def test_the_store_and_the_disk_are_looked_at(watched: Watched) -> None:
     assert watched.value("detent_store_bytes") >= (watched.server.data / "store.sqlite").stat().st_size
     assert watched.value("detent_audit_free_bytes") > 0
     assert watched.value("detent_rotation_paused") == 0
-    assert watched.value("detent_rotations_overdue") in (0, 1)
+    assert watched.value("detent_rotations_due") in (0, 1)
+    assert watched.value("detent_rotations_overdue") == 0
+    assert watched.value("detent_oldest_credential_seconds") >= 0
+    assert watched.value("detent_webhooks_failing") == 0
     assert watched.value("detent_info") == 1
 
 

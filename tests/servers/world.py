@@ -15,14 +15,14 @@ from typing import Any, TypeVar
 from detent.api.local import LocalClient, of_session
 from detent.functions.contract import RotationFunction
 from detent.functions.engines import Facts, Login, Remaining
-from detent.functions.errors import EngineUnavailable, LoginRejected
+from detent.functions.errors import EngineUnavailable, LoginRejected, PasswordRefused, ProbeFailed
 from detent.functions.passwords import Password
 from detent.functions.strategies import SingleUser
 from detent.main.folder import Folder
 from detent.main.house import House, Steps
 from detent.main.settings import Settings
 from detent.model.policy import Principal
-from detent.model.ports import SessionCredentials, StepCall
+from detent.model.ports import SessionCredentials, StepCall, Traits
 from detent.model.rotation import Rotation
 from detent.rotation.invoker import InProcess
 from detent.rotation.runner import Runner
@@ -103,6 +103,10 @@ class SimulatedDatabase:
 
     passwords: dict[str, str] = field(default_factory=dict)
     away: bool = False
+    down: set[str] = field(default_factory=set)  # hosts of it that are away
+    refuses: Callable[[str], bool] = lambda _password: False  # its rules for new passwords
+    lost: str = ""  # what becomes of the next change, whose answer is lost: "changed" or "unchanged"
+    forbids: bool = False  # what the application does
     death: Death = field(default_factory=Death)
     logins: list[tuple[str, bool]] = field(default_factory=list)
 
@@ -115,7 +119,7 @@ class SimulatedDatabase:
 
     def connect(self, login: Login, _remaining: Remaining) -> "SimulatedSession":
         self.death.pass_by("before a login")
-        if self.away:
+        if self.away or login.host in self.down:
             raise EngineUnavailable("the database is away")
         accepted = self.passwords.get(login.username) == login.password.reveal()
         self.logins.append((login.username, accepted))
@@ -134,9 +138,21 @@ class SimulatedSession:
         self.database.death.pass_by("before a ping")
 
     def change_own_password(self, new: Password) -> None:
-        self.database.death.pass_by("before a change")
-        self.database.passwords[self.user] = new.reveal()
-        self.database.death.pass_by("after a change")
+        database = self.database
+        database.death.pass_by("before a change")
+        if database.refuses(new.reveal()):
+            raise PasswordRefused("the server's rules refuse the new password: too dull")
+        lost, database.lost = database.lost, ""
+        if lost != "unchanged":
+            database.passwords[self.user] = new.reveal()
+        if lost:
+            raise EngineUnavailable("the connection was lost")
+        database.death.pass_by("after a change")
+
+    def probe(self, _statement: str) -> tuple[Any, ...] | None:
+        if self.database.forbids:
+            raise ProbeFailed("permission denied")
+        return None
 
     def close(self) -> None:
         pass
@@ -152,10 +168,13 @@ class MortalCaller:
     def exists(self, function: str) -> bool:
         return self.calls.exists(function)
 
-    def call(self, step: StepCall) -> None:
+    def traits(self, tx: object, function: str) -> Traits:
+        return self.calls.traits(tx, function)
+
+    def call(self, step: StepCall) -> Any:
         self.death.pass_by(f"before {step.event['Step']}")
         try:
-            self.calls.call(step)
+            return self.calls.call(step)
         finally:
             self.death.pass_by(f"after {step.event['Step']}")
 

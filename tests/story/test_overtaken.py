@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -9,7 +10,7 @@ from detent.model.errors import TokenInUse
 from detent.model.rotation import Purpose, State, Step
 from detent.model.secret import CURRENT, PENDING, Secret
 from detent.service import versions
-from servers.world import Death, World
+from servers.world import LEASE_SECONDS, Death, World
 
 TOKEN, OTHER = "t" * 32, "o" * 32
 EVERY_4_HOURS = {"schedule_expression": "rate(4 hours)"}
@@ -108,3 +109,27 @@ def test_a_token_that_is_a_versions_already_starts_no_rotation(world: World) -> 
     with pytest.raises(TokenInUse):
         world.rotate("v" * 32)
     assert world.secret().rotation is None
+
+
+def test_a_worker_that_wakes_up_in_mid_step_does_not_touch_the_target_any_more(world: World) -> None:
+    world.rotate(TOKEN)
+    asleep = Death()
+    woken: list[str] = []
+
+    def sleep() -> None:
+        """Between the login and the change, let another worker take over, and even a whole rotation more pass."""
+        if woken or "before setSecret" not in asleep.points or asleep.points[-1] != "before a login":
+            return
+        woken.append(TOKEN)
+        world.clock.advance(timedelta(seconds=LEASE_SECONDS + 1))
+        world.settle()
+        world.rotate(OTHER)
+        world.settle()
+        world.database.death = asleep
+
+    asleep.watch = sleep
+    world.worker(asleep).turn()
+    assert woken
+    assert "before a change" not in asleep.points
+    assert world.rotation(TOKEN).state is State.SUCCEEDED
+    assert world.current_logs_in()

@@ -22,17 +22,34 @@ from detent.api.errors import CODES, INTERNAL
 from detent.api.operations import DETENT, OPERATIONS, Operation
 from detent.api.shapes import wire_name
 from detent.client import MODELS, SERVICE_MODEL, NoEndpoint
+from detent.model.checks import CheckKind
 from detent.model.judgement import PolicyKind
+from detent.model.news import Kind
 from detent.model.rotation import Purpose, State, Step
+from detent.service.explaining import Cure, LogsIn
 from servers.detent import RunningDetent
 from wire.answers import new_name
 
 PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text())
 REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference" / "detent-api.md"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:detent-postgres-single-user"
-KINDS = ("State", "Step", "Purpose", "Outcome", "KeyState", "AccessKeyState", "PolicyType")
+KINDS = (
+    "State",
+    "Step",
+    "Purpose",
+    "Outcome",
+    "KeyState",
+    "AccessKeyState",
+    "PolicyType",
+    "NewsKind",
+    "CheckType",
+    "RotationStatus",
+    "Cure",
+    "LogsIn",
+)
 STRUCTURES = (
     "Attempt",
+    "ComingWindow",
     "Key",
     "DescribedKey",
     "User",
@@ -45,6 +62,12 @@ STRUCTURES = (
     "AdminSecret",
     "FunctionLogEvent",
     "RemoteFunction",
+    "Webhook",
+    "Check",
+    "CheckInput",
+    "RotationChecks",
+    "PassedCheck",
+    "ExplainedVersion",
 )
 ROWS = {row.name: row for row in OPERATIONS.values() if row.service == DETENT}
 
@@ -141,13 +164,18 @@ def test_the_model_has_the_members_that_are_taken_and_given(model: ServiceModel,
 def test_the_model_has_the_words_that_are_given(model: ServiceModel) -> None:
     words = {name: set(model.shape_for(name).enum) for name in KINDS}
     assert words == {
-        "State": set(State) - {State.PLANNED},  # what is listed has begun
+        "State": set(State),
         "Step": set(Step),
         "Purpose": set(Purpose),
         "Outcome": {"succeeded", "failed"},
         "KeyState": {"enabled", "disabled", "pending-deletion"},
         "AccessKeyState": {"active", "inactive"},
         "PolicyType": set(PolicyKind),
+        "NewsKind": set(Kind),
+        "CheckType": set(CheckKind),
+        "RotationStatus": {"due", "failed", "running"},
+        "Cure": set(Cure),
+        "LogsIn": set(LogsIn),
     }
 
 
@@ -200,7 +228,7 @@ def test_all_that_the_model_has_is_noted_as_published(model: ServiceModel) -> No
 def test_botocore_finds_the_model_and_its_paginator() -> None:
     loader = Loader([str(MODELS)], include_default_search_paths=False)
     assert loader.list_available_services("service-2") == [DETENT]
-    assert list(loader.load_service_model(DETENT, "paginators-1")["pagination"]) == ["ListRotations"]
+    assert list(loader.load_service_model(DETENT, "paginators-1")["pagination"]) == ["ListRotations", "PreviewSchedule"]
 
 
 def test_a_rotation_is_described_with_its_attempts(shared_detent: RunningDetent, rotated: str) -> None:

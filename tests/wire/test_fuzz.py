@@ -70,6 +70,11 @@ DOCUMENTS = st.fixed_dictionaries(
     {"Statement": STATEMENTS | st.lists(STATEMENTS, min_size=1, max_size=2)},
     optional={"Version": mostly(["2012-10-17", "2008-10-17"], 1), "Id": st.text()},
 )
+CHECK = {
+    "Seconds": st.integers(0, 604801),
+    "Url": mostly(["https://localhost/"], "x"),
+    "Statement": st.text(max_size=5),
+}
 # What a member of this name may plausibly be; any other is a boolean.
 PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "Name": NAMES,
@@ -90,6 +95,7 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "TagKeys": st.lists(st.text(max_size=3)),
     "RecoveryWindowInDays": st.integers(6, 31),
     "MaxResults": st.integers(0, 101),
+    "Days": st.integers(0, 367),
     "NextToken": st.text(),
     "PasswordLength": st.integers(0, 50),
     "ExcludeCharacters": st.text(),
@@ -123,6 +129,14 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "AdminSecretId": NAMES,
     "PolicyName": mostly(["default"], "other", "bad name", ""),
     "ResourcePolicy": DOCUMENTS.map(json.dumps) | ANY.map(json.dumps) | st.text(),
+    "Url": mostly(["https://127.0.0.1:1/hook", "http://localhost/"], "ftp://x", "https://u:p@x/", "x"),
+    "Events": st.lists(mostly(["started", "failed", "overdue"], "began"), max_size=2),
+    "SigningSecret": mostly(["s" * 16], "s"),
+    "Checks": st.lists(st.fixed_dictionaries({"Type": mostly(["wait", "approve", "probe"], "Wait")}, optional=CHECK)),
+    "TagKey": mostly(["team"], ""),
+    "TagValue": mostly(["a", ""]),
+    "Reason": st.text(max_size=20),
+    "Status": mostly(["due", "failed", "running"], "Due"),
 }
 NEEDED = {
     "SecretId",
@@ -145,6 +159,8 @@ NEEDED = {
     "PrincipalArn",
     "Action",
     "AdminSecretId",
+    "Url",
+    "Checks",
 }
 
 

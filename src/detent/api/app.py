@@ -15,6 +15,7 @@ from detent import __version__
 from detent.api import rest, sts
 from detent.api.calls import NOBODY, Answer, Call, Origins, Refusal, broken, decode, perform, refuse
 from detent.api.errors import Refused
+from detent.api.explaining import Explaining
 from detent.api.invoking import Invoking
 from detent.api.operations import (
     DETENT,
@@ -76,6 +77,7 @@ class App:
         self._origins = Origins()
         self._verifier = Verifier(server.regions, frozenset({SECRETS_MANAGER, DETENT, STS, LAMBDA}))
         self._invoking = Invoking(server, store)
+        self._explaining = Explaining(self._writing, store, partial(self._in, self._writing))
         self._large = 0  # bodies above the usual bound that are coming in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -172,6 +174,8 @@ class App:
     async def _run(self, call: Call) -> Answer:
         if call.operation.runs is Runs.INVOKING:
             return await self._invoking.answer(call)
+        if call.operation.runs in (Runs.EXPLAINING, Runs.DECIDING):
+            return await self._explaining.answer(call)
         if call.operation.runs_for(call.request) in (Runs.ON_THREAD, Runs.TRIED_FIRST):
             with suppress(ReadOnlyTransaction):
                 return await asyncio.to_thread(self._read, call)

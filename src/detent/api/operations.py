@@ -14,6 +14,8 @@ from detent.api import (
     function_shapes,
     identity_replies,
     identity_shapes,
+    news_replies,
+    news_shapes,
     replies,
     shapes,
     sts_replies,
@@ -27,8 +29,11 @@ from detent.service import (
     assuming,
     batches,
     checking,
+    checks,
     cross_account,
+    explaining,
     function_logs,
+    healing,
     history,
     identities,
     identity,
@@ -38,12 +43,14 @@ from detent.service import (
     passwords,
     pausing,
     policies,
+    preview,
     remote_functions,
     replication,
     roles,
     rotations,
     secrets,
     versions,
+    webhooks,
 )
 
 # Signing names; of the first two, target prefixes too.
@@ -52,6 +59,7 @@ MAX_BODY = 1024 * 1024  # bytes; the largest value, all of it escaped in JSON, i
 # How the service takes members that are made of members.
 _PLAIN: Mapping[str, Callable[[Any], Any]] = {
     "add_replica_regions": lambda given: [(one.region, one.kms_key_id) for one in given],
+    "checks": lambda given: [msgspec.structs.asdict(one) for one in given],
     "external_secret_rotation_metadata": lambda given: [(one.key, one.value) for one in given],
     "filters": lambda given: [(one.key, one.values) for one in given],
     "policy_arns": lambda given: [one.arn for one in given if one.arn is not None],
@@ -68,6 +76,8 @@ class Runs(Enum):
     ON_WRITER = "a write transaction"
     TRIED_FIRST = "a write transaction; what it looks at may take long, so it is tried as a read on a thread first"
     INVOKING = "a read, and then a function's run without a transaction"
+    EXPLAINING = "a function's run without a transaction, and then a read of what it told"
+    DECIDING = "the same, and then a write transaction"
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,7 @@ class Operation:
     @property
     def reads_only(self) -> bool:
         """Whether the audit trail calls it read-only."""
-        return self.runs in (Runs.ON_LOOP, Runs.ON_THREAD)
+        return self.runs in (Runs.ON_LOOP, Runs.ON_THREAD, Runs.EXPLAINING)
 
     def runs_for(self, request: shapes.Request) -> Runs:
         """Say where this very request runs."""
@@ -317,6 +327,13 @@ _ROWS = (
     Operation(
         DETENT, "DescribeRotation", shapes.DescribeRotation, history.describe_rotation, replies.rotation, Runs.ON_LOOP
     ),
+    Operation(
+        DETENT, "PreviewSchedule", shapes.PreviewSchedule, preview.preview_schedule, replies.schedule, Runs.ON_THREAD
+    ),
+    Operation(DETENT, "ExplainSecret", shapes.OfSecret, explaining.explain_secret, replies.explained, Runs.EXPLAINING),
+    Operation(DETENT, "RetryRotation", shapes.OfSecret, healing.retry_rotation, replies.rotation, Runs.ON_WRITER),
+    Operation(DETENT, "AbandonRotation", shapes.OfSecret, healing.abandon_rotation, replies.rotation, Runs.ON_WRITER),
+    Operation(DETENT, "RollBackRotation", shapes.OfSecret, healing.roll_back_rotation, replies.rotation, Runs.DECIDING),
     Operation(DETENT, "ListRotations", shapes.ListRotations, history.list_rotations, replies.rotations, Runs.ON_THREAD),
     Operation(
         DETENT,
@@ -509,6 +526,62 @@ _ROWS = (
         function_logs.get_function_logs,
         function_replies.logs,
         Runs.ON_THREAD,
+    ),
+    Operation(
+        DETENT,
+        "PutWebhook",
+        news_shapes.PutWebhook,
+        webhooks.put_webhook,
+        news_replies.put_webhook,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "ListWebhooks",
+        news_shapes.ListWebhooks,
+        webhooks.list_webhooks,
+        news_replies.webhooks,
+        Runs.ON_THREAD,
+    ),
+    Operation(
+        DETENT,
+        "DeleteWebhook",
+        news_shapes.WebhookNamed,
+        webhooks.delete_webhook,
+        news_replies.webhook_gone,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "PutRotationChecks",
+        news_shapes.PutRotationChecks,
+        checks.put_rotation_checks,
+        news_replies.checks,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "ListRotationChecks",
+        news_shapes.ListRotationChecks,
+        checks.list_rotation_checks,
+        news_replies.all_checks,
+        Runs.ON_THREAD,
+    ),
+    Operation(
+        DETENT,
+        "ApproveRotation",
+        news_shapes.ApproveRotation,
+        checks.approve_rotation,
+        replies.rotation,
+        Runs.ON_WRITER,
+    ),
+    Operation(
+        DETENT,
+        "DenyRotation",
+        news_shapes.DenyRotation,
+        checks.deny_rotation,
+        replies.rotation,
+        Runs.ON_WRITER,
     ),
 )
 UNKNOWN = Operation("", "", shapes.Request, _nothing, _nothing, Runs.ON_LOOP)  # what is not in the table

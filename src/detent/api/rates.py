@@ -51,7 +51,8 @@ _TABLE = (
     Group(50, ("TagResource", "UntagResource")),
     # A Choice: these are newer than AWS's table, and those after them Detent's own.
     Group(50, ("AssociateCrossAccountReplica", "DisassociateCrossAccountReplica", "ListResourcePolicies")),
-    Group(50, ("DescribeRotation", "ListRotations")),
+    Group(50, ("DescribeRotation", "ListRotations", "PreviewSchedule")),
+    Group(50, ("ExplainSecret", "RetryRotation", "AbandonRotation", "RollBackRotation")),
     Group(50, ("CreateKey", "DisableKey", "EnableKey", "ListKeys", "DescribeKey")),
     Group(50, ("DescribeServer", "ResumeRotation")),
     Group(50, ("RotateKey", "ScheduleKeyDeletion", "CancelKeyDeletion")),
@@ -73,6 +74,8 @@ _TABLE = (
     Group(50, ("CheckAccess",)),
     Group(50, ("AttachAdminSecret", "DetachAdminSecret", "ListAdminSecrets")),
     Group(50, ("PutRemoteFunction", "GetFunctionLogs")),
+    Group(50, ("PutWebhook", "ListWebhooks", "DeleteWebhook")),
+    Group(50, ("PutRotationChecks", "ListRotationChecks", "ApproveRotation", "DenyRotation")),
     # Lambda's own quotas; how often functions are invoked is bounded by how many run at once.
     Group(100, ("GetFunction",)),
     Group(15, ("GetPolicy",)),

@@ -7,6 +7,7 @@ from typing import Any
 from detent import __version__
 from detent.api import shapes
 from detent.api.errors import code_of
+from detent.model.checks import Passed
 from detent.model.errors import DetentError
 from detent.model.keyset import ROOT_KEYSET_ID, CustomerKeyset, keyset_arn
 from detent.model.ports import AuditedPart
@@ -16,10 +17,12 @@ from detent.model.value import SecretValue
 from detent.service import pausing
 from detent.service.batches import Tried
 from detent.service.cross_account import Linked
+from detent.service.explaining import Explained
 from detent.service.history import SecretRotation
 from detent.service.keys import DescribedKey
 from detent.service.paging import Paged
 from detent.service.policies import NamedPolicy
+from detent.service.preview import Coming
 from detent.service.replication import cross_account, regional
 from detent.service.secrets import Deleted, Described
 from detent.service.versions import ListedVersions, ReadValue, WrittenVersion
@@ -328,8 +331,45 @@ def rotations(page: Paged[SecretRotation]) -> shapes.ListRotationsReply:
     )
 
 
-def _rotation(found: SecretRotation, attempts: list[shapes.AttemptReply] | None) -> shapes.RotationReply:
+def explained(found: Explained) -> shapes.ExplainSecretReply:
+    """Answer ExplainSecret."""
     rotation = found.rotation
+    return shapes.ExplainSecretReply(
+        arn=found.secret.arn,
+        name=found.secret.name,
+        versions=[
+            shapes.TriedReply(
+                label=one.label, version_id=one.version, logs_in=one.logs_in, target=one.target, reason=one.reason
+            )
+            for one in found.versions
+        ],
+        cure=found.cure,
+        blocks=found.blocks,
+        state=None if rotation is None else rotation.state,
+        step=None if rotation is None else rotation.step,
+        next_attempt_date=_seconds(found.next_attempt),
+    )
+
+
+def schedule(page: Paged[Coming]) -> shapes.PreviewScheduleReply:
+    """Answer PreviewSchedule."""
+    return shapes.PreviewScheduleReply(windows=[_coming(one) for one in page.items], next_token=page.next_token)
+
+
+def _coming(one: Coming) -> shapes.ComingReply:
+    return shapes.ComingReply(
+        arn=one.secret.arn,
+        name=one.secret.name,
+        opens_date=seconds(one.window.opens),
+        closes_date=seconds(one.window.closes),
+        due_date=seconds(one.due),
+        target=one.target,
+    )
+
+
+def _rotation(found: SecretRotation, attempts: list[shapes.AttemptReply] | None) -> shapes.RotationReply:
+    rotation, hold = found.rotation, found.hold
+    waiting = None if hold is None or rotation.ended is not None else hold.waits_for
     return shapes.RotationReply(
         arn=found.secret.arn,
         name=found.secret.name,
@@ -342,6 +382,18 @@ def _rotation(found: SecretRotation, attempts: list[shapes.AttemptReply] | None)
         next_attempt_date=_seconds(rotation.due),
         reason=rotation.reason,
         attempts=attempts,
+        window_closes_date=seconds(rotation.window.closes),
+        waits_for=None if waiting is None else waiting.kind,
+        passed_checks=None if attempts is None or found.hold is None else [_passed(one) for one in found.hold.passed],
+    )
+
+
+def _passed(check: Passed) -> shapes.PassedCheckReply:
+    return shapes.PassedCheckReply(
+        type=check.kind,
+        started_date=seconds(check.since),
+        ended_date=seconds(check.until),
+        approved_by=check.by,
     )
 
 

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 SENSITIVE = frozenset(
     {
         *("secret_string", "secret_binary", "rotation_token", "random_password", "secret_access_key", "session_token"),
+        "signing_secret",
         *("code", "environment", "payload", "zip_file"),  # of functions
     }
 )
@@ -370,6 +371,7 @@ class ListRotations(Request):
     """Detent's own: the rotations of one secret, or of all."""
 
     secret_id: SecretId | None = None
+    status: Literal["due", "failed", "running"] | None = None
     max_results: MaxResults | None = None
     next_token: NextToken | None = None
 
@@ -379,6 +381,21 @@ class DescribeRotation(Request):
 
     secret_id: SecretId
     version_id: VersionId | None = None
+
+
+class OfSecret(Request):
+    """Detent's own: a request with nothing but the secret."""
+
+    secret_id: SecretId
+
+
+class PreviewSchedule(Request):
+    """Detent's own: the windows that come, of one secret or of all."""
+
+    secret_id: SecretId | None = None
+    days: Annotated[int, Meta(ge=1, le=366)] | None = None
+    max_results: MaxResults | None = None
+    next_token: NextToken | None = None
 
 
 class CreateKey(Request):
@@ -629,6 +646,15 @@ class AttemptReply(Reply):
     reason: str | None = None
 
 
+class PassedCheckReply(Reply):
+    """A check that a rotation has passed."""
+
+    type: str
+    started_date: float
+    ended_date: float
+    approved_by: str | None = None
+
+
 class RotationReply(Reply):
     """One rotation; attempts only when it is described."""
 
@@ -643,6 +669,50 @@ class RotationReply(Reply):
     next_attempt_date: float | None = None
     reason: str | None = None
     attempts: list[AttemptReply] | None = None
+    window_closes_date: float | None = None
+    waits_for: str | None = None
+    passed_checks: list[PassedCheckReply] | None = None
+
+
+class TriedReply(Reply):
+    """One labelled version at the target."""
+
+    label: str
+    version_id: str
+    logs_in: str
+    target: str | None = None
+    reason: str | None = None
+
+
+class ExplainSecretReply(Reply):
+    """Detent's own."""
+
+    arn: str
+    name: str
+    versions: list[TriedReply]
+    cure: str
+    blocks: str | None = None
+    state: str | None = None
+    step: str | None = None
+    next_attempt_date: float | None = None
+
+
+class ComingReply(Reply):
+    """Detent's own."""
+
+    arn: str
+    name: str
+    opens_date: float
+    closes_date: float
+    due_date: float
+    target: str | None = None
+
+
+class PreviewScheduleReply(Reply):
+    """Detent's own."""
+
+    windows: list[ComingReply]
+    next_token: str | None = None
 
 
 class ListRotationsReply(Reply):

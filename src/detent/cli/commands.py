@@ -18,14 +18,17 @@ from detent.cli import (
     audit_commands,
     backup_commands,
     functions_commands,
+    healing_commands,
     keyset_commands,
     layers_commands,
+    news_commands,
     policy_commands,
     role_commands,
+    schedule_commands,
     user_commands,
 )
 from detent.cli.failure import CommandFailed
-from detent.cli.options import Server
+from detent.cli.options import Name, Server
 from detent.main.settings import Settings
 
 _USAGE: type[Any] = typer.BadParameter.__mro__[2]  # every fault of usage; typer gives this class no public name
@@ -49,8 +52,6 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(keyset_commands.app, name="keyset")
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name or ARN.", show_default=False)]
 
 
 @app.callback()
@@ -101,14 +102,26 @@ def serve(  # noqa: PLR0917 - typer calls it by keyword
     lease_seconds: Annotated[
         float | None, _setting("lease_seconds", "How long a dead rotator's rotation waits for another.")
     ] = None,
-    step_seconds: Annotated[float | None, _setting("step_seconds", "How long one step of a rotation may take.")] = None,
+    step_seconds: Annotated[
+        float | None, _setting("step_seconds", "How long one step of a built-in function may take.")
+    ] = None,
     jitter_seconds: Annotated[
         float | None,
         _setting("jitter_seconds", "Over how long scheduled rotations are spread after their window opens."),
     ] = None,
+    runners: Annotated[int | None, _setting("runners", "How many rotations run at a time.")] = None,
+    target_runners: Annotated[
+        int | None, _setting("target_runners", "How many of them at one target, over all servers of a store.")
+    ] = None,
+    target_rate: Annotated[
+        float | None, _setting("target_rate", "How many may begin in a second at one target; 0 is no limit.")
+    ] = None,
     manual_window_seconds: Annotated[
         float | None,
         _setting("manual_window_seconds", "How long a rotation that somebody asks for is tried again."),
+    ] = None,
+    history_days: Annotated[
+        float | None, _setting("history_days", "How many days rotations that ended are kept, with their attempts.")
     ] = None,
     sweep_seconds: Annotated[
         float | None, _setting("sweep_seconds", "How often to look for secrets whose recovery window has passed.")
@@ -164,23 +177,40 @@ def env(data: Annotated[Path | None, _folder("The server's data folder.")] = Non
 
 @app.command()
 def rotate(
-    name: Name,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Secrets' names or ARNs.", show_default=False)
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="KEY=VALUE", help="All that rotate and have this tag; several: have all."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--filter", metavar="KEY=VALUE", help="All that rotate and match, as ListSecrets filters."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Show the steps, and wait for the end.")] = False,
     data: Server = None,
 ) -> None:
-    """Rotate a secret now, with the function that it has.
+    """Rotate secrets now, each with the function that it has.
 
     An incomplete rotation is tried again at once instead, at the step that failed; --wait follows that one.
 
     With --wait the exit code is 0 when the new version is current, and 1 as soon as an attempt fails: the line then
-    says why, and when the server tries again by itself.
+    says why, and when the server tries again by itself, or that a check holds it up. Of several secrets all are
+    followed to their end; then those that were not rotated are listed, and the exit code is 1 if there are any.
     """
-    from detent.cli import rotating  # noqa: PLC0415 - as above
+    if not (names or tag or where):
+        raise typer.BadParameter("Name a secret, or choose some by --tag or --filter.")
+    from detent.cli import rotating, rotating_many  # noqa: PLC0415 - as above
     from detent.cli.connection import connected  # noqa: PLC0415
     from detent.cli.screen import screen  # noqa: PLC0415
 
     with connected(data) as server:
-        rotating.rotate(server, screen(), name, wait=wait)
+        chosen = rotating_many.Chosen(names or (), tag or (), where or ())
+        if chosen.is_one:
+            rotating.rotate(server, screen(), chosen.names[0], wait=wait)
+        else:
+            rotating_many.rotate_many(server, screen(), rotating_many.chosen_secrets(server, chosen), wait=wait)
 
 
 @app.command()
@@ -195,21 +225,73 @@ def secrets(data: Server = None) -> None:
 
 
 @app.command()
-def rotations(
+def rotations(  # noqa: PLR0917 - typer calls it by keyword
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="A secret's name or ARN.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that have failed.")] = False,
+    due: Annotated[
+        bool, typer.Option("--due", help="Only those that are due within a day, planned ones among them.")
+    ] = False,
+    running: Annotated[bool, typer.Option("--running", help="Only those under way, or that wait.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many to list at most.")] = 50,
     data: Server = None,
 ) -> None:
     """List the rotations, newest first; with NAME, every attempt of that secret's latest rotation."""
+    asked = [status for status, given in (("failed", failed), ("due", due), ("running", running)) if given]
+    if len(asked) > 1 or (asked and name is not None):
+        raise CommandFailed("give one of NAME, --failed, --due and --running")
     from detent.cli import listings  # noqa: PLC0415 - as above
     from detent.cli.connection import connected  # noqa: PLC0415
     from detent.cli.screen import screen  # noqa: PLC0415
 
     with connected(data) as server:
         if name is None:
-            listings.rotations(server, screen(), limit)
+            listings.rotations(server, screen(), limit, asked[0] if asked else None)
         else:
             listings.rotation(server, screen(), name)
+
+
+Version = Annotated[
+    str | None,
+    typer.Option("--version", metavar="ID", help="The version that the rotation makes. Default: the latest."),
+]
+
+
+@app.command()
+def rotation(name: Name, version_id: Version = None, data: Server = None) -> None:
+    """Show a secret's rotation as a timeline: each attempt and check, and what comes next."""
+    from detent.cli import timeline  # noqa: PLC0415 - as above
+    from detent.cli.connection import connected  # noqa: PLC0415
+    from detent.cli.screen import screen  # noqa: PLC0415
+
+    with connected(data) as server:
+        timeline.show(server, screen(), name, version_id)
+
+
+@app.command()
+def approve(name: Name, version_id: Version = None, data: Server = None) -> None:
+    """Let a rotation that waits for an approval go on."""
+    from detent.cli import timeline  # noqa: PLC0415 - as above
+    from detent.cli.connection import connected  # noqa: PLC0415
+    from detent.cli.screen import screen  # noqa: PLC0415
+
+    with connected(data) as server:
+        timeline.approve(server, screen(), name, version_id)
+
+
+@app.command()
+def deny(
+    name: Name,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why, in one line.")] = None,
+    version_id: Version = None,
+    data: Server = None,
+) -> None:
+    """Abandon a rotation that waits for an approval; the current version stays what it is."""
+    from detent.cli import timeline  # noqa: PLC0415 - as above
+    from detent.cli.connection import connected  # noqa: PLC0415
+    from detent.cli.screen import screen  # noqa: PLC0415
+
+    with connected(data) as server:
+        timeline.deny(server, screen(), name, version_id, reason)
 
 
 @app.command()
@@ -233,6 +315,10 @@ for command in (
     backup_commands.backup,
     backup_commands.restore,
     backup_commands.resume,
+    healing_commands.explain,
+    healing_commands.retry,
+    healing_commands.abandon,
+    healing_commands.rollback,
 ):
     app.command()(command)
 app.add_typer(user_commands.app, name="users")
@@ -242,6 +328,9 @@ app.add_typer(access_key_commands.app, name="access-keys")
 app.add_typer(admin_secret_commands.app, name="admin-secret")
 app.add_typer(functions_commands.app, name="functions")
 app.add_typer(layers_commands.app, name="layers")
+app.add_typer(news_commands.webhooks, name="webhooks")
+app.add_typer(news_commands.checks, name="checks")
+app.add_typer(schedule_commands.app, name="schedule")
 
 
 def main() -> None:

@@ -26,6 +26,9 @@ def secrets(server: Server, console: Console) -> None:
     console.print(listed if listed.row_count else "There are no secrets.")
 
 
+_SAID = {"failed": "failed", "due": "due within a day", "running": "running"}
+
+
 def _rules(secret: Mapping[str, Any]) -> str:
     if not secret.get("RotationEnabled"):
         return "off" if "RotationEnabled" in secret else "none"
@@ -48,19 +51,21 @@ def _stands(server: Server, secret: Mapping[str, Any]) -> Text:
     return told
 
 
-def rotations(server: Server, console: Console, limit: int) -> None:
-    """List the latest rotations of all secrets, at most `limit`."""
-    pages = server.own.get_paginator("list_rotations").paginate(PaginationConfig={"PageSize": min(limit, 100)})
+def rotations(server: Server, console: Console, limit: int, status: str | None = None) -> None:
+    """List the latest rotations of all secrets, or those of a status; at most `limit`."""
+    asked: dict[str, Any] = {} if status is None else {"Status": status}
+    paginator = server.own.get_paginator("list_rotations")
+    pages = paginator.paginate(**asked, PaginationConfig={"PageSize": min(limit, 100)})
     found = list(islice((rotation for page in pages for rotation in page["Rotations"]), limit + 1))
     if not found:
-        console.print("There were no rotations.")
+        console.print("There were no rotations." if status is None else f"No rotation is {_SAID[status]}.")
         return
     listed = table("started", "secret", "state", "step", "took", "next attempt", "reason", right=("took",))
     for rotation in found[:limit]:
         listed.add_row(
             moment(rotation.get("StartedDate")),
             Text(rotation["Name"]),
-            state(rotation["State"]),
+            _with_wait(rotation),
             rotation["Step"] + (" (test)" if rotation["Purpose"] == "test" else ""),
             _took(rotation),
             moment(rotation.get("NextAttemptDate")),
@@ -69,6 +74,11 @@ def rotations(server: Server, console: Console, limit: int) -> None:
     console.print(listed)
     if len(found) > limit:
         console.print("There are more: --limit shows them.", style="dim")
+
+
+def _with_wait(rotation: Mapping[str, Any]) -> Text:
+    waits = rotation.get("WaitsFor")
+    return state(rotation["State"]).append(f", waits ({waits})" if waits else "")
 
 
 def _took(rotation: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ Place = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=Fa
 Server = Annotated[Path | None, typer.Option("--data", metavar="DIR", readable=False, help=_SERVER)]
 Account = Annotated[str | None, typer.Option("--account", metavar="ID", help=_ACCOUNT)]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag; give it once for each.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name or ARN.", show_default=False)]
 
 
 def group(what: str) -> typer.Typer:

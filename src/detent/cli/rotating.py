@@ -25,7 +25,7 @@ class Begun:
 
 def rotate(server: Server, console: Console, name: str, *, wait: bool) -> None:
     """Rotate a secret. Raises CommandFailed when it was waited for and did not succeed."""
-    begun = _begin(server, name)
+    begun = begin(server, name)
     verb = "is not complete and is tried again" if begun.resumed else "has begun"
     console.print(Text(f"The rotation of {name} {verb} (version {begun.version})."))
     if not wait:
@@ -34,11 +34,12 @@ def rotate(server: Server, console: Console, name: str, *, wait: bool) -> None:
     with view(console) as shown:
         rotation = follow(server, name, begun.version, begun.known, shown)
     if rotation["State"] != "succeeded" or rotation["Purpose"] != "rotation":
-        raise CommandFailed(_outcome(name, rotation, begun))
+        raise CommandFailed(outcome(name, rotation, begun))
     console.print(Text(f"{name} is rotated: version {begun.version} is current."))
 
 
-def _begin(server: Server, name: str) -> Begun:
+def begin(server: Server, name: str) -> Begun:
+    """Begin a rotation, or have the incomplete one tried again. Raises CommandFailed, ClientError."""
     pending = _pending(server, name)
     before = None if pending is None else _rotation_of(server, name, pending)
     try:
@@ -70,11 +71,15 @@ def _rotation_of(server: Server, name: str, version: str) -> Rotation | None:
     return found
 
 
-def _outcome(name: str, rotation: Rotation, begun: Begun) -> str:
+def outcome(name: str, rotation: Rotation, begun: Begun) -> str:
     """Say why a rotation that was waited for is not done, and what happens next."""
     if rotation["Purpose"] == "test" and rotation["State"] == "succeeded":
         return f"{name} was not rotated: a test of its configuration was under way. It has succeeded: rotate again."
+    if rotation.get("WaitsFor") == "approve":
+        return f"the rotation of {name} waits for an approval: detent approve {name}"
     failed = failures(rotation["Attempts"][begun.known :])
+    if "WaitsFor" in rotation and not failed:
+        return f"the rotation of {name} waits, as its checks say, and goes on {until(rotation['NextAttemptDate'])}"
     why = reason(rotation, failed[-1] if failed else rotation) or "no reason is known"
     ended = f"failed at {failed[-1]['Step']}" if failed else f"is {rotation['State']}"
     again = rotation.get("NextAttemptDate")

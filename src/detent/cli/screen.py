@@ -16,6 +16,7 @@ _STYLES: Final = {
     "failed": "red",
     "abandoned": "red",
     "cancelled": "yellow",
+    "replaced": "yellow",
     "in-progress": "cyan",
     "inactive": "yellow",
 }

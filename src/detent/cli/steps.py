@@ -21,6 +21,7 @@ _POLL_SECONDS: Final = 0.05
 _STEPS: Final = {
     "rotation": ("createSecret", "setSecret", "testSecret", "finishSecret"),
     "test": ("testSecret",),
+    "roll-back": ("rollbackSecret",),
 }
 
 
@@ -32,12 +33,12 @@ class View(Protocol):
 
 
 def follow(server: Server, secret: str, version: str, known: int, view: View) -> Rotation:
-    """Follow a rotation until it ends or a further attempt fails; the first `known` attempts are old news."""
+    """Follow a rotation until it ends, waits, or a further attempt fails; the first `known` attempts are old news."""
     while True:
         rotation: Rotation = server.own.describe_rotation(SecretId=secret, VersionId=version)
         fresh = rotation["Attempts"][known:]
         view.show(rotation, fresh)
-        if rotation["State"] != IN_PROGRESS or failures(fresh):
+        if rotation["State"] != IN_PROGRESS or failures(fresh) or "WaitsFor" in rotation:
             return rotation
         time.sleep(_POLL_SECONDS)
 

@@ -29,9 +29,11 @@ from detent.functions.engines import Remaining, engine_named
 from detent.functions.errors import (
     ChangeRefused,
     EngineUnavailable,
+    LoginRefused,
     LoginRejected,
     PasswordRefused,
     StepFailed,
+    Unreachable,
     UnusableValue,
 )
 from detent.functions.explaining import explained
@@ -45,6 +47,8 @@ _ROOM: Final = str(Path(__file__).parent)
 
 # Errors of this room: their text says all. Any other is named by its class and its place too.
 _OURS: Final = (StepFailed, EngineUnavailable, LoginRejected, ChangeRefused, UnusableValue)
+
+_KINDS: Final = (PasswordRefused, LoginRefused, Unreachable)  # of StepFailed, which callers tell apart
 
 EXPLAIN: Final = "explainSecret"
 ROLL_BACK: Final = "rollbackSecret"
@@ -66,6 +70,11 @@ class RotationFunction:
     def about(self) -> str:
         """What it does, in one line."""
         return f"{self.strategy.about} ({self.engine})"
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether the former credential works until the next rotation."""
+        return self.strategy.overlaps
 
     def __repr__(self) -> str:
         return f"RotationFunction({type(self.strategy).__name__}, {self.engine!r})"
@@ -90,7 +99,7 @@ class RotationFunction:
         try:
             told: Outcome = redactor.scrubbed(self._step(event, client, remaining, redactor))
         except Exception as error:  # noqa: BLE001 - whatever a driver or a client raises may quote a password
-            kind = PasswordRefused if isinstance(error, PasswordRefused) else StepFailed
+            kind = next((kind for kind in _KINDS if isinstance(error, kind)), StepFailed)
             return kind(redactor.scrub(f"{_where(event)}: {_what(error)}"))
         return told
 

@@ -1,7 +1,8 @@
 """What can go wrong in a rotation function, named for what the strategies do about it.
 
 * ``StepFailed`` is the one error that leaves a rotation function: one line, scrubbed of every secret value.
-  ``PasswordRefused`` is the one kind of it that callers tell apart: another password may do.
+  Kinds of it are told apart by callers: of ``PasswordRefused`` another password may do, ``LoginRefused`` is not to be
+  repeated often, for accounts are locked by that, and after ``Unreachable`` the target is as it was.
 * ``LoginRejected`` and ``EngineUnavailable`` steer a strategy: the first blames the candidate and the next one is
   tried, the second blames nobody's password and ends the step.
 * ``ChangeRefused`` says that a session is good, but may not make this change, ``ProbeFailed`` that it may not do what
@@ -17,6 +18,14 @@ class StepFailed(Exception):
 
 class PasswordRefused(StepFailed):
     """The server's own rules turned the new password down, so that no retry with the same one helps."""
+
+
+class LoginRefused(StepFailed):
+    """The server answered, and refused every login that was tried."""
+
+
+class Unreachable(StepFailed):
+    """The server did not answer, and nothing was changed there."""
 
 
 class LoginRejected(Exception):

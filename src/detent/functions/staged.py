@@ -198,6 +198,18 @@ class StagedSecret:
             "characters (EXCLUDE_CHARACTERS and its kin)"
         )
 
+    def require_unchanged(self) -> None:
+        """Ask again, right before an effect: another worker may have the rotation by now, or somebody has ended it.
+
+        Raises StepFailed, or what the secrets manager refuses a session with that is over.
+        """
+        stages = self._client.describe_secret(SecretId=self.id).get("VersionIdsToStages", {})
+        if set(stages.get(self.token, ())) != set(self._stages.get(self.token, ())):
+            raise StepFailed(
+                f"the labels of the version {self.token} have changed since this step began, so nothing was changed at "
+                "the target: the rotation was ended, or another worker has gone on with it"
+            )
+
     def learn(self, secret: Password) -> None:
         """Redact what a service has just made."""
         self._redactor.learn(secret.reveal())

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from detent.api.app import App
 from detent.api.local import LocalClient, of_session, operator
@@ -16,29 +17,34 @@ from detent.audit.trail import AuditTrail
 from detent.crypto.keyset import Keyset
 from detent.functions.builtin import BUILTIN
 from detent.main import auditing, metrics
+from detent.main.deliveries import Deliveries
 from detent.main.events import Events
 from detent.main.folder import Folder, SystemClock
 from detent.main.layers import Layers
 from detent.main.own_functions import Forgetting, StepFunctions
+from detent.main.probing import ProbedFunctions, Probing
 from detent.main.settings import Settings
 from detent.main.space import Space
-from detent.main.sweeper import Batches, Chore, Sweeper
+from detent.main.sweeper import Batches, Chore, Seldom, Sweeper
+from detent.main.telling import Telling
 from detent.model.errors import FunctionFailed
 from detent.model.function import UserFunction
 from detent.model.ports import Audit, Clock, FunctionCaller, FunctionRunner, Meter, SessionCredentials
+from detent.model.rotation import Rotation
 from detent.model.secret import Secret, VersionId
 from detent.rotation.invoker import Function, InProcess
 from detent.rotation.runner import Runner
 from detent.rotation.scheduler import Scheduler
-from detent.service import access, erasure, following, resealing, scrubbing
+from detent.service import access, checks, erasure, following, history, news, resealing, scrubbing
 from detent.service.env import Server
 from detent.store.protocol import Store, Tx
 from detent.store.sqlite import SqliteStore
+from detent.store.steady import machine
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What the rotator needs of the service: `ports.SessionIssuer` and `ports.Scrubber`, each in its transaction."""
+    """What the rotator needs of the service: `ports.SessionIssuer`, `Gate` and `Scrubber`, each in its transaction."""
 
     server: Server
     store: Store
@@ -47,12 +53,17 @@ class Steps:
         """Make one step's credentials."""
         return access.issue_session(self.server.env(tx, secret.region), secret, token, expires)
 
+    def hold(self, tx: Tx, secret: Secret, rotation: Rotation) -> Rotation | None:
+        """Say whether a rotation waits before its step."""
+        return checks.held(self.server.env(tx, secret.region), secret, rotation)
+
     def scrub(self, secret: Secret, text: str) -> str:
         """Replace every value of the secret's versions in the text."""
         with self.store.read() as tx:
             return scrubbing.scrub(self.server.env(tx, secret.region), secret, text)
 
 
+_HOUR = 3600  # seconds
 Runners = Callable[[Callable[[UserFunction], bytes]], FunctionRunner]  # makes one that reads code by what it is given
 
 
@@ -86,8 +97,9 @@ class House:
             fsync=settings.audit_fsync,
         )
         self.audit = AuditTrail(self._journal)
-        self._written = self.audit.batch()  # the records of one batch of the store's writer
-        self.store = SqliteStore(self.folder.store, self.clock, committed, self._settle, self._record)
+        self._written = Telling(self.audit.batch())  # the records of one batch of the store's writer
+        steady = machine() if clock is None else None  # a clock that is simulated is so for leases, too
+        self.store = SqliteStore(self.folder.store, self.clock, committed, self._settle, self._record, steady=steady)
         self.functions = InProcess(functions, settings.all_regions, self.client, self.clock)
         self._runner = None if runners is None else Forgetting(runners(self._code))
         self.server = Server(
@@ -103,6 +115,8 @@ class House:
             timedelta(seconds=settings.manual_window_seconds),
             {name: str(getattr(function, "about", "")) for name, function in functions.items()},
             self._runner,
+            frozenset(name for name, function in functions.items() if getattr(function, "overlaps", False)),
+            timedelta(days=settings.history_days),
         )
 
         self._writing = replace(self.server, audit=self._written)  # for what runs in a write transaction
@@ -120,6 +134,8 @@ class House:
 
     def _record(self, tx: Tx) -> None:
         """Write the records of a batch, and let the store see the chain's head in the same commit."""
+        for event in self._written.events():
+            news.tell(self._writing.env(tx, event.secret.region), event)
         head = self._written.write()
         if head is not None:
             tx.advance_fact(auditing.HEAD, head.packed())
@@ -156,6 +172,7 @@ class House:
         if self._runner is not None:
             functions = StepFunctions(self.functions, self.server, self.store, self._runner)
         audit: Audit = self._written
+        functions = ProbedFunctions(functions, Probing(self.server, self.store, self.client, self._certificates))
         if self._meter is not None:
             functions = metrics.TimedFunctions(functions, self._meter, time.monotonic)
             audit = metrics.CountingAudit(audit, self._meter)
@@ -168,19 +185,38 @@ class House:
             self.clock,
             self.settings.step_seconds,
             self.server.jitter,
+            steps,
         )
 
-    def scheduler(self, wait: Callable[[float], None] = time.sleep) -> Scheduler:
-        """Give what claims due rotations; `wait` sleeps for so many seconds, or until something was committed."""
-        return Scheduler(self.store, self.clock, self.runner().drive, self.settings.lease_seconds, wait)
+    def scheduler(
+        self, wait: Callable[[float], None] = time.sleep, wake: Callable[[], None] = lambda: None
+    ) -> Scheduler:
+        """Give what claims due rotations; `wait` sleeps for so many seconds, or until something was committed.
+
+        `wake` ends such a wait.
+        """
+        told = self.settings
+        drive: metrics.Drive = self.runner().drive
+        if self._meter is not None:
+            drive = metrics.counted(drive, self._meter)
+        return Scheduler(self.store, self.clock, drive, told.lease_seconds, wait, wake, told.runners, told.pace)
 
     def events(self) -> Events | None:
         """Give what invokes functions with the events that wait for them; None: nothing is invoked here."""
         return None if self._runner is None else Events(self.server, self.store, self._runner)
 
+    def deliveries(self) -> Deliveries:
+        """Give what posts news to webhooks."""
+        return Deliveries(self._writing, self.store, self._certificates)
+
+    @property
+    def _certificates(self) -> Path | None:
+        """The operator's CAs, trusted besides the system's."""
+        return self.settings.ca_bundle
+
     def standing(self) -> metrics.Standing:
         """Give what metrics are read from."""
-        return metrics.Standing(self.store, self.folder.store, self.folder.path)
+        return metrics.Standing(self.store, self.clock, self.folder.store, self.folder.path)
 
     def sweeper(self) -> Sweeper:
         """Give what is done in the background."""
@@ -188,6 +224,8 @@ class House:
         chores: tuple[Chore, ...] = (
             Batches(self._writing, self.store, erasure.finds_some, erasure.erase_due),
             Batches(self._writing, self.store, resealing.finds_some, resealing.run),
+            Batches(self._writing, self.store, news.finds_overdue, news.tell_overdue),
+            Seldom(_HOUR, Batches(self._writing, self.store, history.finds_old, history.forget_old)),
             lambda _: self.anchor(),
             lambda _: space.look(),
         )

@@ -9,7 +9,8 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,21 +20,29 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from detent import __version__
 from detent.main.settings import Settings
-from detent.model.ports import Audit, AuditedCall, FunctionCaller, Meter, StepCall
+from detent.model.ports import Audit, AuditedCall, Clock, FunctionCaller, Meter, StepCall, Traits
+from detent.model.rotation import Rotation, State
 from detent.model.secret import Secret, VersionId
-from detent.store.protocol import ROTATION_PAUSED, Store
+from detent.store.protocol import ROTATION_PAUSED, Store, Tx
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported
 _PATH: Final = "/metrics"
+Drive = Callable[[Rotation, Callable[[], bool]], None]
+_LOOK_SECONDS: Final = 60.0  # between two looks at every secret
 # Name and help of everything that is served; the how-to page has the same, and a test compares them.
 COUNTED: Final = {
     "detent_requests_total": "Calls answered, by operation and outcome.",
     "detent_request_seconds": "How long an answer took, from the request's head on.",
     "detent_rotation_events_total": "Rotation's events in the audit trail, such as RotationFailed.",
     "detent_rotation_step_seconds": "How long rotation functions ran, by step and outcome.",
+    "detent_rotation_retries_total": "Rotations taken up again at a step that had failed.",
 }
 READ: Final = {
-    "detent_rotations_overdue": "Rotations that are due and that nobody works on.",
+    "detent_rotations_due": "Rotations that are due and that nobody works on.",
+    "detent_rotations_overdue": "Rotations that were not done when their window closed, and still are not.",
+    "detent_leases_taken_over": "How often a lost rotator's lease was taken over, among the rotations that are kept.",
+    "detent_oldest_credential_seconds": "Age of the oldest current version of all secrets that rotate.",
+    "detent_webhooks_failing": "Webhooks that did not take what they were sent last.",
     "detent_rotation_paused": "1 while rotation is paused after a restore.",
     "detent_store_bytes": "Size of the store, its log included.",
     "detent_audit_free_bytes": "Space left on the audit trail's disk.",
@@ -51,11 +60,12 @@ class Counters:
         from prometheus_client import CollectorRegistry, Counter, Histogram  # noqa: PLC0415 - see `_FOLDER`
 
         unread = CollectorRegistry()  # what is served is read from the files
-        requests, seconds, events, steps = COUNTED.items()
+        requests, seconds, events, steps, retries = COUNTED.items()
         self._requests = Counter(*requests, ["operation", "outcome"], registry=unread)
         self._seconds = Histogram(*seconds, registry=unread, buckets=_CALL_BUCKETS)
         self._events = Counter(*events, ["event"], registry=unread)
         self._steps = Histogram(*steps, ["step", "outcome"], registry=unread, buckets=_STEP_BUCKETS)
+        self._retries = Counter(*retries, registry=unread)
 
     def call(self, operation: str, status: int, seconds: float) -> None:
         """Count an answer."""
@@ -70,6 +80,10 @@ class Counters:
     def step(self, step: str, seconds: float, *, failed: bool) -> None:
         """Count one call of a rotation function."""
         self._steps.labels(step, "failed" if failed else "done").observe(seconds)
+
+    def retry(self) -> None:
+        """Count a rotation that was claimed because its step had failed before."""
+        self._retries.inc()
 
 
 class CountingAudit:
@@ -102,37 +116,63 @@ class TimedFunctions(NamedTuple):
         """Say whether a function of this ARN can be called."""
         return self.functions.exists(function)
 
-    def call(self, step: StepCall) -> None:
+    def traits(self, tx: Any, function: str) -> Traits:  # noqa: ANN401 - the store's transaction
+        """Tell what is known of a function."""
+        return self.functions.traits(tx, function)
+
+    def call(self, step: StepCall) -> Mapping[str, Any] | None:
         """Run one step to its end. Raises FunctionFailed with a one-line reason."""
         started, failed = self.clock(), True
         try:
-            self.functions.call(step)
+            told = self.functions.call(step)
             failed = False
+            return told
         finally:
             self.meter.step(step.event["Step"], self.clock() - started, failed=failed)
+
+
+def counted(drive: Drive, meter: Meter) -> Drive:
+    """Give what drives a claimed rotation, and counts those whose step had failed before."""
+
+    def counting(rotation: Rotation, may_go_on: Callable[[], bool]) -> None:
+        if rotation.failures or rotation.state is State.FAILED:
+            meter.retry()
+        drive(rotation, may_go_on)
+
+    return counting
 
 
 class Standing:
     """A collector of what is read when asked."""
 
-    def __init__(self, store: Store, file: Path, folder: Path) -> None:
+    def __init__(self, store: Store, clock: Clock, file: Path, folder: Path) -> None:
         """Read this store, its file, and the disk of this folder."""
-        self._store, self._file, self._folder = store, file, folder
+        self._store, self._clock, self._file, self._folder = store, clock, file, folder
+        self._oldest: datetime | None = None
+        self._looked = -_LOOK_SECONDS
 
     def collect(self) -> Iterator[Any]:
         """Give each figure, in prometheus-client's form."""
         from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - see `_FOLDER`
 
         with self._store.read() as tx:
-            overdue, paused = tx.rotations.overdue(), tx.fact(ROTATION_PAUSED) is not None
+            due, paused = tx.rotations.overdue(), tx.fact(ROTATION_PAUSED) is not None
+            overdue, failing = tx.history.count_overdue(), tx.webhooks.count_failing()
+            taken_over, age = tx.history.count_taken_over(), self._age(tx)
         log = self._file.with_name(f"{self._file.name}-wal")
         size = sum(file.stat().st_size for file in (self._file, log) if file.exists())
-        values = (overdue, int(paused), size, shutil.disk_usage(self._folder).free)
+        values = (due, overdue, taken_over, age, failing, int(paused), size, shutil.disk_usage(self._folder).free)
         for (name, told), value in zip(READ.items(), values, strict=False):
             yield GaugeMetricFamily(name, told, value=value)
         info = GaugeMetricFamily("detent_info", READ["detent_info"], labels=["version"])
         info.add_metric([__version__], 1)
         yield info
+
+    def _age(self, tx: Tx) -> float:
+        """Give the oldest credential's age, looked up now and then: it goes through every secret."""
+        if time.monotonic() - self._looked >= _LOOK_SECONDS:
+            self._oldest, self._looked = tx.history.oldest_credential(), time.monotonic()
+        return 0.0 if self._oldest is None else (self._clock.now() - self._oldest).total_seconds()
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """Joining the rotator to functions: a step goes to the user's own that its ARN names, or else to a built-in one."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from detent.model.errors import FunctionFailed
 from detent.model.function import UserFunction
-from detent.model.ports import FunctionCaller, FunctionRunner, Invocation, Invoked, StepCall
+from detent.model.ports import FunctionCaller, FunctionRunner, Invocation, Invoked, StepCall, Traits
 from detent.service import function_calls
 from detent.service.env import Env, Server
 from detent.service.function_lookup import key_of
@@ -26,7 +27,13 @@ class StepFunctions(NamedTuple):
         """Say whether a function of this ARN is built in."""
         return self.builtin.exists(function)
 
-    def call(self, step: StepCall) -> None:
+    def traits(self, tx: Tx, function: str) -> Traits:
+        """Tell of a built-in one what it declares, of a user's own its timeout."""
+        key = key_of(function)
+        own = None if key is None else tx.functions.find(key)
+        return self.builtin.traits(tx, function) if own is None else Traits(timeout=own.timeout)
+
+    def call(self, step: StepCall) -> Mapping[str, Any] | None:
         """Run one step to its end. Raises FunctionFailed."""
         with self.store.read() as tx:
             if not self._is_own(tx, step.function):
@@ -34,12 +41,12 @@ class StepFunctions(NamedTuple):
             else:
                 invocation = function_calls.step_invocation(self._env(tx, step), step, str(uuid4()))
         if invocation is None:
-            self.builtin.call(step)
-            return
+            return self.builtin.call(step)
         invoked = self.runner.invoke(invocation)
         reason = self.store.write(partial(self._done, step, invocation, invoked))
         if reason is not None:
-            raise FunctionFailed(reason)
+            raise FunctionFailed(reason, function_calls.fault_of(invoked))
+        return None
 
     def _is_own(self, tx: Tx, function: str) -> bool:
         key = key_of(function)

@@ -166,7 +166,7 @@ class Family:
             house = House(self.settings, self.keyset, meter=meter, runners=self.runners)
             if self.watched is not None:
                 metrics.serve(self.watched, house.standing())
-            run = partial(_rotate, house, self._wait_for_commit)
+            run = partial(_rotate, house, self._wait_for_commit, self._say_committed)
         else:
             house = House(self.settings, self.keyset, committed=self._say_committed, meter=meter, runners=self.runners)
             run = partial(work, house, self.listening, self._ready[1])
@@ -190,14 +190,15 @@ def _end_with_parent(descriptor: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _rotate(house: House, wait_for_commit: Callable[[float], None]) -> None:
-    scheduler = house.scheduler(wait_for_commit)
+def _rotate(house: House, wait: Callable[[float], None], wake: Callable[[], None]) -> None:
+    scheduler = house.scheduler(wait, wake)
     for told in _TOLD:
         signal.signal(told, lambda _number, _frame: scheduler.stopping.set())
     sweeping = threading.Thread(target=house.sweeper().run, args=(scheduler.stopping,), name="sweeper", daemon=True)
     sweeping.start()
     events = house.events()
     handling = [] if events is None else events.start(scheduler.stopping)
+    handling += house.deliveries().start(scheduler.stopping)
     scheduler.run()
     house.end_functions()  # a step was waited for; an event is handled again by whoever comes next
     for thread in (sweeping, *handling):

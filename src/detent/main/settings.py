@@ -6,12 +6,16 @@ from pathlib import Path
 
 from detent.model.arn import COMMERCIAL_REGIONS, REGION_NAME
 from detent.model.limits import Limits
+from detent.model.pace import Pace
 
 _DAY = 86400  # seconds
 _WEEK = 7 * _DAY
+_CENTURY = 36500  # days
 _AWS = Limits()
 _FASTEST = 10**6  # a factor that limits nothing any more
 _QUOTAS = {  # setting -> the least and the most that a server can work with
+    "runners": (1, 256),
+    "target_runners": (1, 256),
     "max_secrets": (1, 10**9),
     "max_versions": (3, 10**6),  # current, pending, previous
     "max_labels": (3, 1000),
@@ -49,7 +53,11 @@ class Settings:
     lease_seconds: float = 15.0  # after a worker dies, its rotation waits this long for another
     step_seconds: float = 60.0
     jitter_seconds: float = 300.0  # how far scheduled rotations are spread after a window opens
+    runners: int = 8  # rotations at a time
+    target_runners: int = 4  # of them at one target, over all servers of a store
+    target_rate: float = 10.0  # rotations that may begin in a second at one target; 0: no limit
     manual_window_seconds: float = 86400.0  # of a rotation that somebody asks for: how long it is tried again
+    history_days: float = 90.0  # for how long rotations that ended are kept, with their attempts
     sweep_seconds: float = 60.0  # between two looks for secrets whose recovery window has passed
     max_secrets: int = _AWS.secrets
     max_versions: int = _AWS.versions
@@ -81,6 +89,7 @@ class Settings:
             raise CannotStart("--workers must be at least 1.")
         self._check_bounds()
         self._check_words()
+        self._check_history()
         self._check_metrics()
 
     def _check_bounds(self) -> None:
@@ -91,6 +100,8 @@ class Settings:
             raise CannotStart("--manual-window-seconds must be above 0 and at most a week.")
         if not 0 <= self.jitter_seconds < _DAY:
             raise CannotStart("--jitter-seconds must be 0 or more, and below a day.")
+        if not 0 <= self.target_rate < _FASTEST:
+            raise CannotStart(f"--target-rate must be 0 (no limit) or more, and below {_FASTEST}.")
         for name, (least, most) in _QUOTAS.items():
             if not least <= getattr(self, name) <= most:
                 raise CannotStart(f"--{name.replace('_', '-')} must be between {least} and {most}.")
@@ -98,6 +109,10 @@ class Settings:
             raise CannotStart("--audit-low-space-mb must be 0 (never warn) or more.")
         if not 0 <= self.rate_limit_factor < _FASTEST:
             raise CannotStart(f"--rate-limit-factor must be 0 (off) or more, and below {_FASTEST}.")
+
+    def _check_history(self) -> None:
+        if not 0 < self.history_days <= _CENTURY:
+            raise CannotStart("--history-days must be above 0 and at most 36500.")
 
     def _check_words(self) -> None:
         for name, words in (("log_format", LOG_FORMATS), ("log_level", LOG_LEVELS)):
@@ -119,6 +134,11 @@ class Settings:
         host, _, port = self.metrics.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
         return (host, int(port)) if host and port.isascii() and port.isdigit() and int(port) < 2**16 else None
+
+    @property
+    def pace(self) -> Pace:
+        """Give the limits per target. Half of the runners are kept from targets that ail."""
+        return Pace(self.target_runners, self.target_rate, max(1, self.runners // 2))
 
     @property
     def limits(self) -> Limits:

@@ -6,6 +6,7 @@ sweeps: a process that is killed leaves each thing whole or gone, and whoever sw
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,21 @@ class Sweeper:
                 except Exception:
                     logging.getLogger(__name__).exception("a sweep was broken off, the next one goes on with it")
             stopping.wait(self.seconds)
+
+
+class Seldom:
+    """A chore that looks at much, and is left out of most sweeps."""
+
+    def __init__(self, seconds: float, chore: Chore) -> None:
+        """Do this chore at once, and then only after so many seconds."""
+        self._seconds, self._chore = seconds, chore
+        self._next = time.monotonic()
+
+    def __call__(self, stopping: threading.Event) -> None:
+        """Do it if its time has come."""
+        if time.monotonic() >= self._next:
+            self._chore(stopping)
+            self._next = time.monotonic() + self._seconds
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ The direct children of `DetentError` are the kinds of refusal a caller can meet;
 code. A class's docstring is its default message.
 """
 
+from detent.model.faults import Fault
+
 
 class DetentError(Exception):
     """Something was refused."""
@@ -151,3 +153,8 @@ class ReadOnlyTransaction(Exception):
 
 class FunctionFailed(Exception):
     """A rotation function did not complete its step; the message is the reason, free of secret values."""
+
+    def __init__(self, reason: str, fault: Fault = Fault.OTHER) -> None:
+        """Say what kind of failure it was, where the function told."""
+        super().__init__(reason)
+        self.fault = fault

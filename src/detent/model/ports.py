@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from detent.model.function import UserFunction
 from detent.model.policy import Principal
+from detent.model.rotation import Rotation
 from detent.model.secret import Secret, VersionId
 from detent.model.value import SecretValue
 
@@ -76,14 +77,28 @@ class StepCall:
     deadline: datetime
 
 
+EXPLAIN = "explainSecret"  # a step that functions may declare: which versions log in now
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is known of a function before it is called."""
+
+    declares: frozenset[str] = frozenset()  # steps besides the four
+    timeout: timedelta | None = None  # its own, for one step; None: the server's
+
+
 class FunctionCaller(Protocol):
     """Calls rotation functions, wherever they run."""
+
+    def traits(self, tx: Any, function: str) -> Traits:  # noqa: ANN401 - the store's transaction
+        """Tell what is known of a function; of one that is not there, nothing."""
 
     def exists(self, function: str) -> bool:
         """Say whether a function of this ARN can be called that is no user's own: those are in the store."""
 
-    def call(self, step: StepCall) -> None:
-        """Run one step to its end. Raises FunctionFailed with a one-line reason."""
+    def call(self, step: StepCall) -> Mapping[str, Any] | None:
+        """Run one step to its end; gives what it tells, if anything. Raises FunctionFailed with a one-line reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +217,16 @@ class Meter(Protocol):
 
     def step(self, step: str, seconds: float, *, failed: bool) -> None:
         """Count one call of a rotation function."""
+
+    def retry(self) -> None:
+        """Count a rotation that was claimed because its step had failed before."""
+
+
+class Gate(Protocol):
+    """Says whether a rotation has to wait between two steps."""
+
+    def hold(self, tx: Any, secret: Secret, rotation: Rotation) -> Rotation | None:  # noqa: ANN401 - the store's transaction
+        """Give the rotation as it waits, due when it goes on by itself, if it does; None: it goes on now."""
 
 
 class Scrubber(Protocol):

@@ -4,7 +4,9 @@ Rules:
 - a PLANNED rotation has no token; it gets one when it begins, and keeps it through every step and try;
 - steps run in order, each after the one before succeeded; a retry resumes at the step that failed (a Choice, D.6);
 - five tries in a window, with doubling pauses; then the rotation is FAILED until the next window, or, without a
-  schedule, until somebody asks for it again;
+  schedule, until somebody asks for it again; what the target refused for sure is tried less often (`model.faults`);
+- before that, one that may have changed the target is rolled back there, for as long as it takes: the step ROLL_BACK;
+- a new password that the target's rules refuse is replaced: another rotation takes this one's place;
 - a configuration test is a rotation with one step and one try, on a copy of the current value (D.5).
 """
 
@@ -13,21 +15,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from detent.model.faults import Fault, most_tries, pause_after
 from detent.model.schedule import Window
 from detent.model.secret import CURRENT, PENDING, Secret, SecretKey, VersionId
 
-# Pause after the first, second, … failed try of a window. Tries start 0, 10, 30, 70 and 150 seconds after the first.
-PAUSES = (timedelta(seconds=10), timedelta(seconds=20), timedelta(seconds=40), timedelta(seconds=80))
 MANUAL_WINDOW = timedelta(hours=24)  # of a rotation that somebody asks for, unless set otherwise
 
 
 class Step(StrEnum):
-    """The four steps, in order; the values are the wire's words."""
+    """The four steps, in order, and the one that functions may declare; the values are the wire's words."""
 
     CREATE = "createSecret"
     SET = "setSecret"
     TEST = "testSecret"
     FINISH = "finishSecret"
+    ROLL_BACK = "rollbackSecret"  # the target accepts a version's credential again
 
 
 class Purpose(StrEnum):
@@ -35,6 +37,7 @@ class Purpose(StrEnum):
 
     ROTATE = "rotation"
     TEST = "test"  # of the configuration, when rotation is turned on without rotating at once
+    ROLL_BACK = "roll-back"  # to a version that there is, which becomes the current one
 
 
 class State(StrEnum):
@@ -46,9 +49,15 @@ class State(StrEnum):
     FAILED = "failed"
     ABANDONED = "abandoned"  # a new value was written meanwhile, or the secret or its pending label went away
     CANCELLED = "cancelled"
+    REPLACED = "replaced"  # the target's rules refused its password: another rotation has taken its place
 
 
-STEPS = {Purpose.ROTATE: (Step.CREATE, Step.SET, Step.TEST, Step.FINISH), Purpose.TEST: (Step.TEST,)}
+STEPS = {
+    Purpose.ROTATE: (Step.CREATE, Step.SET, Step.TEST, Step.FINISH),
+    Purpose.TEST: (Step.TEST,),
+    Purpose.ROLL_BACK: (Step.ROLL_BACK,),
+}
+MOST_REPLACED = 3  # new passwords in a window, after one that the target's rules refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +93,37 @@ class Rotation:
     reason: str | None = None  # of the last failed try
     epoch: int = 0
     id: int = 0
+    acted: bool = False  # whether the target may know the new credential
+    replaced: int = 0  # rotations whose place this one has taken, in this window
+    origin: VersionId | None = None  # of a roll-back: the version that was current when somebody asked for it
+
+    @property
+    def is_healing(self) -> bool:
+        """Whether its tries are used up, and the target is being put back to the current version."""
+        return self.purpose is Purpose.ROTATE and self.step is Step.ROLL_BACK
 
     def begun(self, token: VersionId, now: datetime) -> "Rotation":
-        """Give the rotation its token and start it at its purpose's first step, due now."""
-        first = STEPS[self.purpose][0]
-        return replace(self, token=token, state=State.IN_PROGRESS, step=first, started=now, due=now, failures=0)
+        """Give the rotation its token and start it at its purpose's first step, due now.
+
+        One whose window was missed, while no server ran, gets another as long as that.
+        """
+        first, missed = STEPS[self.purpose][0], self.window
+        window = missed if now < missed.closes else Window(now, now + (missed.closes - missed.opens))
+        begun = replace(self, token=token, state=State.IN_PROGRESS, step=first, window=window)
+        return replace(begun, started=now, due=now, failures=0)
 
     def resumed(self, now: datetime, length: timedelta = MANUAL_WINDOW) -> "Rotation":
         """Make an incomplete rotation due again, at the step it stands at, with a fresh window's tries."""
         window = Window(now, now + length)
-        return replace(self, state=State.IN_PROGRESS, due=now, window=window, failures=0, ended=None)
+        return replace(self, state=State.IN_PROGRESS, due=now, window=window, failures=0, replaced=0, ended=None)
+
+    def acting(self) -> "Rotation":
+        """Note that from now on the target may know the new credential, if this step is the one that tells it."""
+        return replace(self, acted=True) if self.step is Step.SET else self
+
+    def replacement(self, token: VersionId, now: datetime) -> "Rotation":
+        """Begin the rotation that takes this one's place, in the same window."""
+        return Rotation(self.secret, self.window, now, replaced=self.replaced + 1).begun(token, now)
 
     def reopened(self) -> "Rotation":
         """Go on after a failed window, now that the next one has come."""
@@ -107,16 +137,47 @@ class Rotation:
             return replace(self, state=State.SUCCEEDED, ended=now, due=None, reason=None)
         return replace(self, step=steps[after], due=now, reason=None)
 
-    def failed(self, reason: str, now: datetime, next_window: Window | None) -> "Rotation":
-        """Note the failure; try again after a pause, or in the next window, or not until asked."""
+    def failed(
+        self,
+        reason: str,
+        now: datetime,
+        next_window: Window | None,
+        fault: Fault = Fault.OTHER,
+        *,
+        heals: bool = False,
+    ) -> "Rotation":
+        """Note the failure; try again after a pause, or heal, or wait for the next window, or until asked.
+
+        `heals` says that the function can roll the target back.
+        """
         noted = replace(self, reason=reason, failures=self.failures + 1)
         if self.purpose is Purpose.TEST:
             return replace(noted, state=State.FAILED, ended=now, due=None)
-        if noted.failures <= len(PAUSES) and now + PAUSES[noted.failures - 1] < self.window.closes:
-            return replace(noted, due=now + PAUSES[noted.failures - 1])
-        if next_window is None:
-            return replace(noted, state=State.FAILED, ended=now, due=None)
-        return replace(noted, state=State.FAILED, due=next_window.opens, window=next_window, failures=0)
+        again = now + pause_after(noted.failures, f"{self.token}")
+        if noted.may_try_again(again, fault):
+            return replace(noted, due=again)
+        hopeless = self.step is Step.SET and fault is Fault.LOGIN_REFUSED  # no version logs in: a person must help
+        if heals and self.acted and self.step is not Step.ROLL_BACK and not hopeless:
+            return replace(noted, step=Step.ROLL_BACK, failures=0, due=now)
+        return noted.parked(now, next_window)
+
+    def healed(self, now: datetime, next_window: Window | None) -> "Rotation":
+        """Note that the target takes the current version again, and wait; what comes next is to set the new one."""
+        said = f"{self.reason or 'It failed'}; the target was rolled back to {CURRENT}"
+        return replace(self, step=Step.SET, acted=False, reason=said).parked(now, next_window)
+
+    def may_try_again(self, again: datetime, fault: Fault) -> bool:
+        """Say whether a step that just failed is tried at that moment, in this window or, healing, whenever it is."""
+        if self.step is Step.ROLL_BACK:  # until it is done: the current version may not log in
+            return fault is not Fault.LOGIN_REFUSED
+        return self.failures < most_tries(fault, sole=self.step is not Step.SET) and again < self.window.closes
+
+    def parked(self, now: datetime, next_window: Window | None) -> "Rotation":
+        """Fail until the next window, or, without one, until asked."""
+        if next_window is None or self.purpose is Purpose.ROLL_BACK:
+            return replace(self, state=State.FAILED, ended=now, due=None)
+        again = next_window.opens
+        return replace(self, state=State.FAILED, due=again, window=next_window, failures=0, replaced=0)
 
     def stopped(self, state: State, now: datetime, reason: str) -> "Rotation":
         """End without success: abandoned or cancelled."""
@@ -126,11 +187,19 @@ class Rotation:
         """Ask again, right before a step: is the work still needed? None: go on; else how it ends, and why."""
         if secret.deletion is not None:
             return State.ABANDONED, "The secret was scheduled for deletion."
+        if self.purpose is Purpose.ROLL_BACK:
+            return self._overtaken(secret)
         if not secret.rotates:
             return State.CANCELLED, "Rotation was cancelled."
         if self.token is not None and self.token not in (secret.labels.get(PENDING), secret.labels.get(CURRENT)):
             return State.ABANDONED, "Another value was written, or the pending label was taken off the new version."
         return None
+
+    def _overtaken(self, secret: Secret) -> tuple[State, str] | None:
+        """Say that a roll-back is no longer meant, now that the labels have moved under it."""
+        if secret.labels.get(CURRENT) in (self.origin, self.token) and self.token in secret.labels.values():
+            return None
+        return State.ABANDONED, "Another value was written, or a label was moved, since the roll-back was asked for."
 
 
 def asked_for(
@@ -143,6 +212,12 @@ def asked_for(
 ) -> Rotation:
     """Begin a rotation, or a configuration test, that somebody asked for; due now, in a window of its own."""
     return Rotation(secret, Window(now, now + length), now, purpose=purpose).begun(token, now)
+
+
+def roll_back_to(secret: Secret, token: VersionId, now: datetime) -> Rotation:
+    """Begin to roll a secret back, or forward, to one of its versions."""
+    row = Rotation(secret.key, Window(now, now + MANUAL_WINDOW), now, purpose=Purpose.ROLL_BACK)
+    return replace(row.begun(token, now), origin=secret.labels.get(CURRENT))
 
 
 def planned(secret: Secret, jitter: timedelta) -> Rotation | None:

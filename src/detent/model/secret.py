@@ -39,6 +39,7 @@ class Version:
     created: datetime
     keyset_id: str | None  # None: an empty placeholder, made by a rotation that has not stored its value yet
     accessed: date | None = None
+    target: str | None = None  # a keyed hash of the host and port that its value names; None: it names none
 
     @property
     def is_empty(self) -> bool:
@@ -213,6 +214,14 @@ class Secret:
         gone = set(keys)
         kept = {key: value for key, value in (self.tags or {}).items() if key not in gone}
         return replace(self, tags=None if self.tags is None else kept, changed=now)
+
+    def rolled_back(self, to: VersionId, now: datetime) -> "Secret":
+        """Make this version the current one; PENDING stays on no other, for no rotation goes on with that."""
+        labels = _current_moved(dict(self.labels), to)
+        if labels.get(PENDING) != to:
+            labels.pop(PENDING, None)
+        moved = self._labelled(labels, now)
+        return moved if self.labels.get(CURRENT) == to else moved.rescheduled(now)
 
     def rescheduled(self, moment: datetime) -> "Secret":
         """Compute the next window anew from this moment: a value written by hand counts as a rotation (D.2)."""

@@ -1,12 +1,14 @@
 """Calling a rotation function: here those that run in this process."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from detent.model.arn import function_parts
 from detent.model.errors import FunctionFailed
-from detent.model.ports import Clock, SessionCredentials, StepCall
+from detent.model.faults import Fault
+from detent.model.ports import Clock, SessionCredentials, StepCall, Traits
 
 _LONGEST_REASON = 4000  # characters kept of what a function said
 
@@ -38,30 +40,33 @@ class InProcess:
         """Say whether a function of this ARN can be called."""
         return self._named(function) is not None
 
-    def call(self, step: StepCall) -> None:
-        """Run one step to its end or its deadline. Raises FunctionFailed."""
+    def traits(self, _tx: object, function: str) -> Traits:
+        """Tell which steps it declares; it takes the server's time."""
+        return Traits(frozenset(getattr(self._named(function), "DECLARES", ())))
+
+    def call(self, step: StepCall) -> Mapping[str, Any] | None:
+        """Run one step to its end or its deadline; gives what it tells. Raises FunctionFailed."""
         function = self._named(step.function)
         if function is None:
             raise FunctionFailed(f"There is no function {step.function}.")
-        outcome: list[BaseException | None] = []
-        thread = threading.Thread(target=self._run, args=(function, step, outcome), daemon=True)
+        outcome: list[Any] = []
+        ends = time.monotonic() + (step.deadline - self._clock.now()).total_seconds()  # however the clock is set now
+        thread = threading.Thread(target=self._run, args=(function, step, ends, outcome), daemon=True)
         thread.start()
-        thread.join(max(0.0, self._remaining(step)))
+        thread.join(max(0.0, ends - time.monotonic()))
         if not outcome:  # a thread cannot be ended; its session is, so that what it still does reaches no secret
             raise FunctionFailed("The function did not end before its deadline.")
-        if outcome[0] is not None:
-            raise FunctionFailed(_reason(outcome[0])) from None
+        if isinstance(outcome[0], BaseException):
+            raise FunctionFailed(_reason(outcome[0]), Fault.named(type(outcome[0]).__name__)) from None
+        return outcome[0] if isinstance(outcome[0], Mapping) else None
 
-    def _run(self, function: Function, step: StepCall, outcome: list[BaseException | None]) -> None:
+    def _run(self, function: Function, step: StepCall, ends: float, outcome: list[Any]) -> None:
         try:
-            function.run(step.event, self._client_for(step.credentials), lambda: self._remaining(step))
+            told = function.run(step.event, self._client_for(step.credentials), lambda: ends - time.monotonic())
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is that function's failure
             outcome.append(error)
         else:
-            outcome.append(None)
-
-    def _remaining(self, step: StepCall) -> float:
-        return (step.deadline - self._clock.now()).total_seconds()
+            outcome.append(told)
 
     def _named(self, function: str) -> Function | None:
         parts = function_parts(function)

@@ -12,9 +12,10 @@ from functools import partial
 from uuid import uuid4
 
 from detent.model.errors import FunctionFailed, StaleRevision
-from detent.model.ports import Audit, Clock, FunctionCaller, Scrubber, SessionIssuer, StepCall
+from detent.model.faults import Fault
+from detent.model.ports import Audit, Clock, FunctionCaller, Gate, Scrubber, SessionIssuer, StepCall, Traits
 from detent.model.rotation import (
-    PAUSES,
+    MOST_REPLACED,
     Attempt,
     Purpose,
     Rotation,
@@ -24,9 +25,12 @@ from detent.model.rotation import (
     without_test_version,
 )
 from detent.model.secret import CURRENT, RotationSettings, Secret, Version, VersionId
+from detent.rotation.explaining import is_refuted
 from detent.store.protocol import Store, Tx
 
 _GRACE = timedelta(minutes=1)  # a step's session outlives its deadline by this
+_WAIT = timedelta(seconds=10)  # for something else that is under way with the same secret
+_NO_WRITES = VersionId("")  # no version: a session whose step only reads the secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +42,20 @@ class Prepared:
     settings: RotationSettings
     token: VersionId
     call: StepCall
+    traits: Traits
+    untouched: bool  # whether the target surely knew nothing of the new credential before
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One step that was run; `reason` None: it did not fail."""
+    """One step that was run; `reason` None: it did not fail. `refuted`: its new password certainly does not log in."""
 
     step: Prepared
     started: datetime
     ended: datetime
     reason: str | None
+    fault: Fault = Fault.OTHER
+    refuted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class Runner:
     clock: Clock
     step_seconds: float
     jitter: timedelta
+    gate: Gate | None = None  # None: nothing is checked between the steps
 
     def drive(self, rotation: Rotation, may_go_on: Callable[[], bool]) -> None:
         """Run a claimed rotation until it ends or waits, or `may_go_on` says that the lease or the process ends."""
@@ -107,24 +116,36 @@ class Runner:
             return None
         if rotation.state is State.PLANNED:
             if tx.rotations.open(secret.key):  # a configuration test has the pending label: wait for its end
-                tx.rotations.save(replace(rotation, due=self.clock.now() + PAUSES[0]), release=True)
+                tx.rotations.save(replace(rotation, due=self.clock.now() + _WAIT), release=True)
                 return None
             rotation, secret = self._begin(tx, rotation, secret)
         elif rotation.state is State.FAILED:
             rotation = rotation.reopened()
+        waiting = None if self.gate is None else self.gate.hold(tx, secret, rotation)
+        if waiting is not None:
+            tx.rotations.save(waiting, release=True)
+            return None
+        untouched, rotation = not rotation.acted, rotation.acting()
         tx.rotations.save(rotation, release=False)
         if rotation.token is None or secret.rotation is None or secret.rotation.function is None:
-            raise AssertionError("a rotation under way has a token, and its secret rotates")
-        deadline = self.clock.now() + timedelta(seconds=self.step_seconds)
-        credentials = self.sessions.issue(tx, secret, rotation.token, deadline + _GRACE)
+            raise AssertionError("a rotation under way has a token, and its secret has a function")
+        traits = self.functions.traits(tx, secret.rotation.function)
+        call = self._call(tx, secret, rotation, secret.rotation.function, traits)
+        return Prepared(rotation, secret, secret.rotation, rotation.token, call, traits, untouched)
+
+    def _call(self, tx: Tx, secret: Secret, rotation: Rotation, function: str, traits: Traits) -> StepCall:
+        """Make ready one call of the function, with a session of its own and the time that it may take."""
+        deadline = self.clock.now() + (traits.timeout or timedelta(seconds=self.step_seconds))
+        token = secret.labels[CURRENT] if rotation.is_healing else rotation.token or _NO_WRITES
+        writes = _NO_WRITES if rotation.step is Step.ROLL_BACK else token
+        credentials = self.sessions.issue(tx, secret, writes, deadline + _GRACE)
         event = {
             "Step": str(rotation.step),
             "SecretId": secret.arn,
-            "ClientRequestToken": rotation.token,
+            "ClientRequestToken": token,
             "RotationToken": str(credentials.rotation_token.reveal()),
         }
-        call = StepCall(secret.rotation.function, event, credentials, deadline)
-        return Prepared(rotation, secret, secret.rotation, rotation.token, call)
+        return StepCall(function, event, credentials, deadline)
 
     def _begin(self, tx: Tx, rotation: Rotation, secret: Secret) -> tuple[Rotation, Secret]:
         """Give a planned rotation its token: that of an incomplete one, which is tried again, or a new one."""
@@ -134,16 +155,21 @@ class Runner:
             tx.secrets.put_version(secret.key, Version(token, now, None), None)
         started = tx.secrets.save(secret.rotation_started(token, now))
         self.audit.event("RotationStarted", started, token, now)
-        return rotation.begun(token, now), started
+        begun = replace(rotation.begun(token, now), acted=token in tx.rotations.acted(secret.key))
+        return begun, started
 
     def _run(self, prepared: Prepared) -> Done:
         """Call the function."""
-        started, reason = self.clock.now(), None
+        started = self.clock.now()
         try:
             self.functions.call(prepared.call)
         except FunctionFailed as failure:
             reason = self.scrubber.scrub(prepared.secret, str(failure))
-        return Done(prepared, started, self.clock.now(), reason)
+            refuted = failure.fault is Fault.PASSWORD_REFUSED and is_refuted(
+                self.functions, prepared.traits, prepared.call
+            )
+            return Done(prepared, started, self.clock.now(), reason, failure.fault, refuted)
+        return Done(prepared, started, self.clock.now(), None)
 
     def _conclude(self, tx: Tx, done: Done) -> None:
         """Record what the call gave, and where the rotation stands now."""
@@ -155,10 +181,14 @@ class Runner:
         if reason is None and rotation.step is Step.FINISH and secret.labels.get(CURRENT) != prepared.token:
             reason = f"The function returned from its last step, but {CURRENT} is not on the new version."
         tx.rotations.record(rotation, Attempt(rotation.step, 0, done.started, now, reason))
-        if reason is None:
-            self._succeed(tx, secret, rotation.succeeded(now))
+        if reason is not None:
+            self._fail(tx, secret, rotation, done, reason)
+        elif rotation.is_healing:
+            tx.rotations.save(rotation.healed(now, prepared.settings.window_after(now)), release=True)
+            tx.access_keys.drop_sessions(secret.arn, now)
+            self.audit.event("RotationRolledBack", secret, rotation.token, now)
         else:
-            self._fail(tx, secret, rotation, prepared.settings, reason)
+            self._succeed(tx, secret, rotation.succeeded(now))
 
     def _succeed(self, tx: Tx, secret: Secret, rotation: Rotation) -> None:
         ended = rotation.ended
@@ -169,22 +199,41 @@ class Runner:
         if rotation.purpose is Purpose.TEST:
             secret = _drop_test_version(tx, secret, rotation, ended)
             self.audit.event("TestRotationSucceeded", secret, rotation.token, ended)
+        elif rotation.purpose is Purpose.ROLL_BACK:
+            secret = tx.secrets.save(secret.rolled_back(rotation.token or _NO_WRITES, ended))
+            self.audit.event("RotationRolledBack", secret, rotation.token, ended)
         else:
             secret = tx.secrets.save(secret.rotation_succeeded(ended))
             self.audit.event("RotationSucceeded", secret, rotation.token, ended)
         tx.rotations.replan(secret.key, planned(secret, self.jitter))
 
-    def _fail(self, tx: Tx, secret: Secret, rotation: Rotation, settings: RotationSettings, reason: str) -> None:
-        now = self.clock.now()
-        failed = rotation.failed(reason, now, settings.window_after(now))
-        tx.rotations.save(failed, release=True)
+    def _fail(self, tx: Tx, secret: Secret, rotation: Rotation, done: Done, reason: str) -> None:
+        now, settings = self.clock.now(), done.step.settings
+        if done.fault is Fault.UNREACHABLE and done.step.untouched:
+            rotation = replace(rotation, acted=False)
+        heals = Step.ROLL_BACK in done.step.traits.declares
+        failed = rotation.failed(reason, now, settings.window_after(now), done.fault, heals=heals)
+        replaces = done.refuted and rotation.replaced < MOST_REPLACED and now < rotation.window.closes
+        if replaces:
+            failed = rotation.stopped(State.REPLACED, now, reason)
+        tx.rotations.save(failed, release=not failed.is_healing or rotation.is_healing)  # healing begins at once
         tx.access_keys.drop_sessions(secret.arn, now)
         test = rotation.purpose is Purpose.TEST
         said = f"Error when executing lambda {settings.function} during {rotation.step} step"
         self.audit.event("TestRotationFailed" if test else "RotationFailed", secret, rotation.token, now, said)
+        if replaces:
+            self._replace(tx, secret, rotation)
         if test:
             cleaned = _drop_test_version(tx, secret, rotation, now)
             tx.rotations.replan(secret.key, planned(cleaned, self.jitter))
+
+    def _replace(self, tx: Tx, secret: Secret, rotation: Rotation) -> None:
+        """Begin another rotation in the place of one whose password the target's rules refuse."""
+        now, token = self.clock.now(), VersionId(str(uuid4()))
+        tx.secrets.put_version(secret.key, Version(token, now, None), None)
+        started = tx.secrets.save(secret.rotation_started(token, now))
+        tx.rotations.add(rotation.replacement(token, now))
+        self.audit.event("RotationStarted", started, token, now)
 
     def _stop(self, tx: Tx, secret: Secret, rotation: Rotation, state: State, reason: str) -> None:
         now = self.clock.now()

@@ -12,14 +12,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from uuid import uuid4
 
+from detent.model.pace import Pace
 from detent.model.ports import Clock
 from detent.model.rotation import Rotation
-from detent.store.protocol import Store
+from detent.store.protocol import Store, Tx
 
 POLL_SECONDS = 0.1
-RUNNERS = 8
+RUNNERS = 8  # rotations at a time
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # only Linux has the one that counts sleep
+
+
+def steady() -> float:
+    """Give the seconds of a clock that nobody can set, and that goes on while the machine sleeps."""
+    return time.clock_gettime(_CLOCK)
 
 
 @dataclass
@@ -33,11 +41,11 @@ class Lease:
 
     def holds(self) -> bool:
         """Whether this worker may still act. A clock that jumps does not matter: this one cannot."""
-        return not self.lost and time.monotonic() < self.since + self.seconds
+        return not self.lost and steady() < self.since + self.seconds
 
     def is_due(self) -> bool:
         """Whether a third of the lease is over: time to renew."""
-        return time.monotonic() > self.since + self.seconds / 3
+        return steady() > self.since + self.seconds / 3
 
 
 @dataclass
@@ -49,15 +57,19 @@ class Scheduler:
     drive: Callable[[Rotation, Callable[[], bool]], None]
     lease_seconds: float
     wait: Callable[[float], None]  # sleeps for so many seconds, or until something was committed
+    wake: Callable[[], None] = lambda: None  # ends a wait: a runner is free, and more may be due
+    runners: int = RUNNERS
+    pace: Pace = field(default_factory=Pace)
     owner: str = field(default_factory=lambda: str(uuid4()))
     stopping: threading.Event = field(default_factory=threading.Event)
     _leases: dict[int, Lease] = field(default_factory=dict)
     _stamp: object = None
     _next_due: datetime | None = None
+    _looked: datetime | None = None  # what the clock said then: it may be set back
 
     def run(self) -> None:
         """Claim and hand out until `stopping` is set; then let running steps end and give their leases back."""
-        with ThreadPoolExecutor(RUNNERS, thread_name_prefix="runner") as pool:
+        with ThreadPoolExecutor(self.runners, thread_name_prefix="runner") as pool:
             while not self.stopping.is_set():
                 self.wait(POLL_SECONDS)
                 try:
@@ -71,19 +83,23 @@ class Scheduler:
 
     def _turn(self, pool: ThreadPoolExecutor) -> None:
         self._renew()
-        free = RUNNERS - len(self._leases)
+        free = self.runners - len(self._leases)
         if free and self._something_due():
-            before = time.monotonic()
-            claimed = self.store.write(lambda tx: tx.rotations.claim_due(self.owner, self.lease_seconds, free))
-            for rotation in claimed:
+            before = steady()
+            for rotation in self.store.write(partial(self._claimed, free)):
                 lease = self._leases[rotation.id] = Lease(rotation, self.lease_seconds, before)
                 pool.submit(self._drive, lease)
 
+    def _claimed(self, free: int, tx: Tx) -> list[Rotation]:
+        return tx.rotations.claim_due(self.owner, self.lease_seconds, free, self.pace)
+
     def _something_due(self) -> bool:
+        now = self.clock.now()
         with self.store.read() as tx:
-            if tx.stamp != self._stamp:
+            if tx.stamp != self._stamp or (self._looked is not None and now < self._looked):
                 self._stamp, self._next_due = tx.stamp, tx.rotations.next_due()
-        return self._next_due is not None and self._next_due <= self.clock.now()
+        self._looked = now
+        return self._next_due is not None and self._next_due <= now
 
     def _drive(self, lease: Lease) -> None:
         try:
@@ -92,10 +108,11 @@ class Scheduler:
             logging.getLogger(__name__).exception("rotation %s was left to its lease", lease.rotation.id)
         finally:
             self._leases.pop(lease.rotation.id, None)
+            self.wake()
 
     def _renew(self) -> None:
         for lease in [lease for lease in self._leases.values() if lease.is_due()]:
-            before = time.monotonic()
+            before = steady()
             rotation = lease.rotation
             if self.store.write(lambda tx, held=rotation: tx.rotations.renew(held, self.lease_seconds)):  # type: ignore[misc]
                 lease.since = before

@@ -48,7 +48,7 @@ class Confinement:
         """Make a place. Raises FunctionFailed where none can be."""
         refusal = self.refusal()
         if self._found is None:
-            raise FunctionFailed(refusal)
+            raise FunctionFailed(refusal or "nothing here can confine a function")
         # of another server's functions, some may have the same ARN
         return self._found(replace(parts, owner=f"{parts.owner} of {self._folder}"))
 

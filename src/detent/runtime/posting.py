@@ -80,10 +80,16 @@ class Way:
 
     def post(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes, seconds: float) -> Answer:
         """Send and wait, at most so many seconds. Raises TimeOver, FunctionFailed."""
+        return self.send("POST", endpoint, headers, body, seconds)
+
+    def send(
+        self, method: str, endpoint: Endpoint, headers: Mapping[str, str], body: bytes | None, seconds: float
+    ) -> Answer:
+        """Do the same with any of HTTP's methods."""
         connection = _Connection(endpoint, self, seconds)
         try:
             connection.reach()
-            return connection.exchange(headers, body)
+            return connection.exchange(method, headers, body)
         except (OSError, http.client.HTTPException) as error:
             if connection.is_over or isinstance(error, TimeoutError):
                 raise TimeOver from None
@@ -121,8 +127,8 @@ class _Connection(http.client.HTTPConnection):
             except _NotReached as reason:
                 raise FunctionFailed(str(reason)) from None
 
-    def exchange(self, headers: Mapping[str, str], body: bytes) -> Answer:
-        self.request("POST", self._endpoint.path, body, {**headers, "Connection": "close"})
+    def exchange(self, method: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        self.request(method, self._endpoint.path, body, {**headers, "Connection": "close"})
         with self.getresponse() as response:
             read = response.read(self._way.most + 1)
             is_cut = len(read) > self._way.most
@@ -151,7 +157,7 @@ class _Connection(http.client.HTTPConnection):
         left = max(0.001, min(_CONNECT_SECONDS, self._left()))
         address = self._way.outbound(self.host, self.port, left)
         if not self._endpoint.tls and not ipaddress.ip_address(address).is_private:
-            raise FunctionFailed(f"{self._endpoint} is beyond the own network: such a function needs an https:// URL")
+            raise FunctionFailed(f"{self._endpoint} is beyond the own network: there an https:// URL is needed")
         self.sock = socket.create_connection((address, self.port), left)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._endpoint.tls:

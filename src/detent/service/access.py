@@ -110,8 +110,10 @@ def create_temporary_key(env: Env, holder: Principal, expires: datetime) -> tupl
     return principal, secret, token
 
 
-def issue_session(env: Env, secret: Secret, token: VersionId, expires: datetime) -> SessionCredentials:
-    """Make one rotation step's credentials, and end those of any earlier step of this secret.
+def issue_session(
+    env: Env, secret: Secret, token: VersionId, expires: datetime, *, alone: bool = True
+) -> SessionCredentials:
+    """Make one rotation step's credentials, and, if it is to be alone, end those of any other step of this secret.
 
     They reach the admin secret only while the current value names the very one that is linked.
     """
@@ -123,7 +125,8 @@ def issue_session(env: Env, secret: Secret, token: VersionId, expires: datetime)
     principal = Principal(secret.account, arn, _new_id(_TEMPORARY), grant)
     access, session = (_new_secret() for _ in range(2))
     rotation = SecretValue(randomness.token_hex(20))  # its pattern admits letters, digits and hyphens only (B.2)
-    env.tx.access_keys.drop_sessions(secret.arn, env.now)
+    if alone:
+        env.tx.access_keys.drop_sessions(secret.arn, env.now)
     sealed = env.server.keyset.seal(access, key_context(principal.access_key_id))
     env.tx.access_keys.add(AccessKey(principal, sealed, env.now, expires, _hash(session), _hash(rotation)))
     _record(env, secret, principal, expires)

@@ -28,7 +28,10 @@ class Server:
     manual_window: timedelta = MANUAL_WINDOW  # of a rotation that somebody asks for
     builtin: Mapping[str, str] = field(default_factory=dict)  # functions in every account: name, what each does
     runner: FunctionRunner | None = None  # of users' own functions; None: this server runs none
+    overlapping: frozenset[str] = frozenset()  # built-in functions whose old and new credential work at once
+    history: timedelta = timedelta(days=90)  # for how long rotations that ended are kept
     keysets: dict[str, tuple[int, Keyset]] = field(default_factory=dict, repr=False)  # customers', by generation
+    opened_facts: dict[str, bytes] = field(default_factory=dict, repr=False)  # of this store, by name
     left: dict[str, bytes] = field(default_factory=dict, repr=False)  # what did not open: under which primary key
 
     def env(self, tx: Tx, region: str, origin: "Origin | None" = None) -> "Env":

@@ -100,7 +100,8 @@ def _make_equal(env: Env, primary: Secret, target: Secret) -> None:
         else:
             version = versions[version_id]
             keyset_id = None if value is None else value.keyset_id
-            env.tx.secrets.put_version(kept.key, Version(version_id, version.created, keyset_id), value)
+            copy = Version(version_id, version.created, keyset_id, target=version.target)
+            env.tx.secrets.put_version(kept.key, copy, value)
     for version_id in gone:
         env.tx.secrets.drop_version(kept.key, version_id)
     if policy_differs:

@@ -4,10 +4,11 @@ No transaction is open while a function runs.
 """
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from detent.model.arn import secret_parts
 from detent.model.errors import BadParameter, FunctionFailed
+from detent.model.faults import Fault
 from detent.model.function import UserFunction
 from detent.model.policy import Principal
 from detent.model.ports import Invocation, Invoked, StepCall
@@ -83,13 +84,23 @@ def step_done(env: Env, step: StepCall, done: Invocation, invoked: Invoked) -> s
 
 def reason_of(invoked: Invoked) -> str:
     """Say in one line how a function failed, from what it answered."""
+    said = _said(invoked)
+    parts = [said.get(name) for name in ("errorType", "errorMessage")]
+    words = ": ".join(" ".join(part.split()) for part in parts if isinstance(part, str) and part.strip())
+    return (words or f"The function failed: {invoked.error}.")[:_LONGEST_REASON]
+
+
+def fault_of(invoked: Invoked) -> Fault:
+    """Say what kind of failure it was: a function tells it by its error's name, in whatever language."""
+    return Fault.named(str(_said(invoked).get("errorType", "")).rpartition(".")[2])
+
+
+def _said(invoked: Invoked) -> dict[str, Any]:
     try:
         said = json.loads(invoked.payload)
     except (ValueError, RecursionError):
-        said = None
-    parts = [said.get(name) for name in ("errorType", "errorMessage")] if isinstance(said, dict) else []
-    words = ": ".join(" ".join(part.split()) for part in parts if isinstance(part, str) and part.strip())
-    return (words or f"The function failed: {invoked.error}.")[:_LONGEST_REASON]
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _scrubbed(env: Env, step: StepCall, text: str) -> str:

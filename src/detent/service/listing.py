@@ -61,9 +61,9 @@ def page_of(
     """
     asked = Page(caller.account, env.region, limit + 1, None, filters, sort, descending, with_deleted)
     question = f"{bound} {asked.account} {asked.region} {sort} {descending} {with_deleted} {filters}"
-    found = env.tx.secrets.page(replace(asked, after=_place(page_start(env, token, question))))
+    found = env.tx.secrets.page(replace(asked, after=place_of(page_start(env, token, question))))
     listed = found[:limit]
-    return Paged(listed, _token(env, place(listed[-1], sort), question) if len(found) > limit else None)
+    return Paged(listed, place_token(env, place(listed[-1], sort), question) if len(found) > limit else None)
 
 
 def filters_of(given: Iterable[GivenFilter]) -> tuple[Filter, ...]:
@@ -82,12 +82,14 @@ def _filter(key: str | None, values: list[str] | None) -> Filter:
     return Filter(Key(key), tuple(values))
 
 
-def _place(position: str | None) -> Place | None:
+def place_of(position: str | None) -> Place | None:
+    """Read the position that `place_token` was given; None: at the beginning."""
     if position is None:
         return None
     rank, _, name = position.partition(" ")
     return Place(int(rank), name)
 
 
-def _token(env: Env, place: Place, question: str) -> str:
+def place_token(env: Env, place: Place, question: str) -> str:
+    """Make the token under which a list of secrets goes on behind this place."""
     return token_for(env, f"{place.rank} {place.name}", question)

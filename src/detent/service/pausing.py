@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from detent.model.errors import BadState, NotPermitted
 from detent.model.policy import Ask, Principal
+from detent.model.rotation import Purpose
+from detent.model.secret import Secret
 from detent.service.authorization import allow
 from detent.service.env import Env
 from detent.store.protocol import ROTATION_PAUSED
@@ -37,6 +39,12 @@ def require_running(env: Env) -> None:
     """Raise BadState while rotation is paused."""
     if env.tx.fact(ROTATION_PAUSED) is not None:
         raise BadState(_WHY)
+
+
+def require_no_roll_back(env: Env, secret: Secret) -> None:
+    """Raise BadState while a secret is being rolled back."""
+    if any(found.purpose is Purpose.ROLL_BACK for found in env.tx.rotations.open(secret.key)):
+        raise BadState("The secret is being rolled back: rotate it when that has ended (DescribeRotation).")
 
 
 def describe_server(env: Env, caller: Principal) -> Described:

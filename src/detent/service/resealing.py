@@ -15,12 +15,12 @@ from detent.crypto.keyset import Keyset, version_context
 from detent.model.errors import CannotOpen
 from detent.model.keyset import ROOT_KEYSET_ID
 from detent.model.value import SealedValue
-from detent.service import function_sealing, keysets
+from detent.service import function_sealing, keysets, webhooks
 from detent.service.access import key_context
 from detent.service.env import Env
 from detent.store.protocol import StaleVersion
 
-SEALED_FACTS = ("keyset check", "audit key")  # facts under the root keyset; each is its own context
+SEALED_FACTS = ("keyset check", "audit key", "target key")  # facts under the root keyset; each is its own context
 
 
 class _Stale(NamedTuple):
@@ -73,6 +73,7 @@ def _all_stale(env: Env, limit: int) -> Iterator[_Stale]:
     if root.size > 1:
         yield from _keysets(env, root)
         yield from _function_parts(env, root, most)
+        yield from _webhooks(env, root, most)
         yield from _facts(env, root)
 
 
@@ -127,6 +128,11 @@ def _function_parts(env: Env, root: Keyset, limit: int) -> Iterator[_Stale]:
     for part in env.tx.functions.stale(root.id, root.prefix, limit):
         what = f"the {part.kind} of {part.function.arn} {part.request_id}".rstrip()
         yield _Stale(what, root, partial(function_sealing.reseal, env, part))
+
+
+def _webhooks(env: Env, root: Keyset, limit: int) -> Iterator[_Stale]:
+    for one in env.tx.webhooks.stale(root.id, root.prefix, limit):
+        yield _Stale(f"the webhook {one.name} of {one.account}", root, partial(webhooks.reseal, env, one))
 
 
 def _facts(env: Env, root: Keyset) -> Iterator[_Stale]:

@@ -18,7 +18,7 @@ from detent.service.env import Env
 from detent.service.function_lookup import key_of
 from detent.service.function_trust import CANNOT_INVOKE, INVOKE, permit_rotation
 from detent.service.lookup import checked_id, find, meant_by, permit
-from detent.service.pausing import require_running
+from detent.service.pausing import require_no_roll_back, require_running
 from detent.service.planning import stop_obstructed
 from detent.service.pruning import prune
 from detent.service.values import checked_token, store_version
@@ -66,6 +66,7 @@ def rotate_secret(
         raise RotationIncomplete
     if env.tx.secrets.version(secret.key, token) is not None:
         raise TokenInUse(token, secret.arn)
+    require_no_roll_back(env, secret)
     if rotate_immediately is not False:
         require_running(env)
     configured = env.tx.secrets.save(replace(secret, rotation=settings, changed=env.now))

@@ -7,6 +7,7 @@ from detent.service import sealing
 from detent.service.env import Env
 from detent.service.planning import stop_obstructed
 from detent.service.pruning import prune
+from detent.service.targets import target_of
 
 _TOKEN_LENGTHS = range(32, 65)
 
@@ -55,4 +56,5 @@ def write_value(
 def store_version(env: Env, secret: Secret, version_id: VersionId, value: SecretValue) -> None:
     """Seal a value into a version, new or empty."""
     sealed = sealing.sealed(env, secret, version_id, value)
-    env.tx.secrets.put_version(secret.key, Version(version_id, env.now, sealed.keyset_id), sealed)
+    version = Version(version_id, env.now, sealed.keyset_id, target=target_of(env, value))
+    env.tx.secrets.put_version(secret.key, version, sealed)

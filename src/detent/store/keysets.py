@@ -14,6 +14,7 @@ _COUNTS = (
     queries.COUNT_FUNCTIONS_UNDER,
     queries.COUNT_FUNCTION_LOGS_UNDER,
     queries.COUNT_FUNCTION_EVENTS_UNDER,
+    queries.COUNT_WEBHOOKS_UNDER,
 )
 
 

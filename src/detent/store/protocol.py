@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, Protocol, TypeVar
 
+from detent.model.checks import Check, Checks, Hold
 from detent.model.function import FunctionKey, UserFunction
 from detent.model.identity import Identity, IdentityKey, IdentityKind, IdentityPolicy
 from detent.model.keyset import CustomerKeyset, Seals
+from detent.model.news import Webhook
+from detent.model.pace import Pace
 from detent.model.policy import Principal
-from detent.model.rotation import Attempt, Rotation
+from detent.model.rotation import Attempt, Rotation, State
 from detent.model.search import Filter, Place, Sort
 from detent.model.secret import Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
@@ -174,7 +177,7 @@ class Keysets(Protocol):
 
 
 class Rotations(Protocol):
-    """Rotations, their leases and attempts. Leases are counted by the store's own clock."""
+    """Rotations, their leases and attempts. Leases are counted by a clock of the store's own that nobody can set."""
 
     def add(self, rotation: Rotation) -> Rotation:
         """Keep a new rotation; gives it back with its id."""
@@ -195,9 +198,20 @@ class Rotations(Protocol):
         """
 
     def page(
-        self, account: str, region: str, key: SecretKey | None, before: int | None, limit: int
+        self,
+        account: str,
+        region: str,
+        key: SecretKey | None,
+        before: int | None,
+        limit: int,
+        *,
+        state: State | None = None,
+        due: datetime | None = None,
     ) -> list[tuple[Secret, Rotation]]:
-        """List rotations that began, of one secret or of all, newest first, those with a smaller id than `before`."""
+        """List rotations that began, of one secret or of all, newest first, those with a smaller id than `before`.
+
+        Only those in one state; or, instead, those due by a moment, whether they began or are planned.
+        """
 
     def replan(self, key: SecretKey, rotation: Rotation | None) -> None:
         """Put this planned rotation in the place of the one there; None only removes it.
@@ -205,8 +219,12 @@ class Rotations(Protocol):
         While a rotation is under way nothing is planned: its end plans the next.
         """
 
-    def claim_due(self, owner: str, seconds: float, limit: int) -> list[Rotation]:
-        """Give due rotations to this owner until their lease ends; each to one caller only, under a new epoch."""
+    def claim_due(self, owner: str, seconds: float, limit: int, pace: Pace = ...) -> list[Rotation]:
+        """Give due rotations to this owner until their lease ends; each to one caller only, under a new epoch.
+
+        The longest due first, but of each target only as many as its pace allows, over all owners. A retry whose
+        moment lies ahead only because the clock was set back since is due.
+        """
 
     def renew(self, rotation: Rotation, seconds: float) -> bool:
         """Prolong the lease this rotation was claimed under; False: somebody else has it now."""
@@ -429,6 +447,130 @@ class Functions(Protocol):
         """Keep the same under another seal."""
 
 
+class News(NamedTuple):
+    """One piece of news that waits for its webhook."""
+
+    id: int
+    event_id: str
+    told: datetime
+    body: str
+
+
+class StaleWebhook(NamedTuple):
+    """A webhook's signing secret, and what its context is made of."""
+
+    account: str
+    region: str
+    name: str
+    key: int
+    sealed: SealedValue
+
+
+class Webhooks(Protocol):
+    """Webhooks and the news that wait for them. A claim is one process's until its lease ends."""
+
+    def find(self, account: str, region: str, name: str) -> Webhook | None:
+        """Find a webhook by its name."""
+
+    def of(self, account: str, region: str) -> list[Webhook]:
+        """List an account's webhooks in a region by name."""
+
+    def sealed(self, webhook: Webhook) -> SealedValue | None:
+        """Find a webhook's sealed signing secret."""
+
+    def put(self, webhook: Webhook, sealed: SealedValue) -> None:
+        """Keep a webhook, in the place of the one of its name, whose news stay and are sent at once."""
+
+    def drop(self, webhook: Webhook) -> None:
+        """Remove a webhook with its news."""
+
+    def add_news(self, webhook: Webhook, event_id: str, body: str, now: datetime) -> None:
+        """Keep news until they are sent."""
+
+    def count_news(self, webhook: Webhook) -> int:
+        """Say how many news wait."""
+
+    def count_failing(self) -> int:
+        """Say how many webhooks of all accounts did not take what they were sent last."""
+
+    def has_due(self, now: datetime) -> bool:
+        """Say whether `claim` would find something."""
+
+    def claim(self, now: datetime, until: datetime) -> Webhook | None:
+        """Give the longest due webhook to this caller, until a moment."""
+
+    def news(self, webhook: Webhook, limit: int) -> list[News]:
+        """List a webhook's oldest news."""
+
+    def drop_news(self, webhook: Webhook, last: int) -> None:
+        """Remove the news up to this id: they were sent."""
+
+    def drop_old_news(self, webhook: Webhook, oldest: datetime) -> int:
+        """Remove the news from before a moment; says how many."""
+
+    def settle(self, webhook: Webhook, failures: int, reason: str | None, due: datetime) -> None:
+        """End a claim, unless somebody else has it now; what is left is sent from `due` on."""
+
+    def stale(self, keyset_id: str, prefix: bytes, limit: int) -> list[StaleWebhook]:
+        """List signing secrets under a keyset that begin with another prefix, in any order."""
+
+    def reseal(self, key: int, sealed: SealedValue) -> None:
+        """Keep the same signing secret under another seal."""
+
+
+class History(Protocol):
+    """What of the rotations is overdue, and what is too old to be kept."""
+
+    def has_missed(self, now: datetime) -> bool:
+        """Say whether `mark_overdue` would find something."""
+
+    def mark_overdue(self, now: datetime, limit: int) -> list[Rotation]:
+        """Give the rotations that were not done when their first window closed; each once."""
+
+    def count_overdue(self) -> int:
+        """Say how many rotations are marked so, and are still not done."""
+
+    def count_taken_over(self) -> int:
+        """Say how often the lease of a worker that was lost was taken over, among the rotations that are kept."""
+
+    def has_forgettable(self, before: datetime) -> bool:
+        """Say whether `forget` would find something."""
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Remove rotations that ended before a moment, with their attempts; says how many.
+
+        A secret's last that succeeded, and all that ended after it, are kept: they say what a target may have.
+        """
+
+    def oldest_credential(self) -> datetime | None:
+        """Give when the oldest current version of all secrets that rotate was made. Looks at every secret."""
+
+
+class CheckTable(Protocol):
+    """Checks between the steps, and where each rotation stands among its own."""
+
+    def of_secret(self, key: SecretKey) -> tuple[Check, ...]:
+        """Give a secret's own checks."""
+
+    def of_tags(self, account: str, region: str) -> list[Checks]:
+        """List an account's checks of tags in a region, by tag."""
+
+    def of_secrets(self, account: str, region: str) -> list[Checks]:
+        """List an account's checks of secrets in a region, by the secret's name."""
+
+    def put_of_secret(self, secret: Secret, checks: tuple[Check, ...]) -> None:
+        """Keep a secret's checks in the place of those there are; none at all only removes them."""
+
+    def put_of_tag(self, account: str, region: str, tag: tuple[str, str], checks: tuple[Check, ...]) -> None:
+        """Keep the checks of all secrets with a tag, likewise."""
+
+    def hold(self, rotation_id: int) -> Hold | None:
+        """Find where a rotation stands among its checks; None: it came to none yet."""
+
+    def put_hold(self, rotation_id: int, hold: Hold) -> None:
+        """Keep where a rotation stands."""
+
+
 class Tx(Protocol):
     """One unit of work."""
 
@@ -470,6 +612,18 @@ class Tx(Protocol):
     @property
     def functions(self) -> Functions:
         """Users' own functions."""
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Webhooks and their news."""
+
+    @property
+    def history(self) -> History:
+        """What is overdue, and what is too old."""
+
+    @property
+    def checks(self) -> CheckTable:
+        """Checks between the steps."""
 
     def changed(self) -> list[Secret]:
         """Give every secret this unit of work has saved, or changed a version of, as it is now; then forget them."""

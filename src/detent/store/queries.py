@@ -16,10 +16,10 @@ _SECRET = (
     "s.key, s.account, s.region, s.name, s.arn, s.description, s.kms_key_id, s.type, s.tags, s.labels, s.created_at,"
     " s.changed_at, s.accessed_day, s.deletion_at, s.rotation, s.replicas, s.primary_link, s.revision"
 )
-_VERSION = "id, created_at, keyset_id, accessed_day"
-_ROTATION = (
+_VERSION = "id, created_at, keyset_id, accessed_day, target"
+ROTATION_COLUMNS = (
     "r.secret_key, r.opens_at, r.closes_at, r.due_at, r.token, r.purpose, r.state, r.step, r.failures, r.started_at,"
-    " r.ended_at, r.reason, r.epoch, r.id"
+    " r.ended_at, r.reason, r.epoch, r.id, r.acted, r.replaced, r.origin"
 )
 _KEYSET = "id, account, region, created_at, alias, enabled, deletion_at, rotated_at, generation"
 _ACCESS_KEY = (
@@ -41,7 +41,7 @@ KEEP_FACT = (
     "INSERT INTO facts (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
 DROP_FACT = "DELETE FROM facts WHERE name = :name"
-_RUNNING = f"NOT EXISTS (SELECT 1 FROM facts WHERE name = '{ROTATION_PAUSED}')"
+RUNNING = f"NOT EXISTS (SELECT 1 FROM facts WHERE name = '{ROTATION_PAUSED}')"
 # What a copy of the store must not bring along: sessions, whose secrets others may have, and leases.
 DROP_ALL_SESSIONS = "DELETE FROM access_keys WHERE expires_at IS NOT NULL"
 RELEASE_LEASES = "UPDATE rotations SET lease_owner = NULL, lease_until = NULL WHERE lease_until IS NOT NULL"
@@ -89,10 +89,10 @@ VERSIONS = f"SELECT {_VERSION} FROM versions WHERE secret_key = :key ORDER BY cr
 COUNT_VERSIONS = "SELECT count(*) FROM versions WHERE secret_key = :key"
 SEALED = "SELECT ciphertext, keyset_id FROM versions WHERE secret_key = :key AND id = :id AND ciphertext IS NOT NULL"
 PUT_VERSION = (
-    "INSERT INTO versions (secret_key, id, created_at, accessed_day, keyset_id, ciphertext)"
-    " VALUES (:key, :id, :created_at, :accessed_day, :keyset_id, :ciphertext)"
-    " ON CONFLICT (secret_key, id) DO UPDATE SET keyset_id = excluded.keyset_id, ciphertext = excluded.ciphertext"
-    " WHERE versions.ciphertext IS NULL"
+    "INSERT INTO versions (secret_key, id, created_at, accessed_day, keyset_id, ciphertext, target)"
+    " VALUES (:key, :id, :created_at, :accessed_day, :keyset_id, :ciphertext, :target)"
+    " ON CONFLICT (secret_key, id) DO UPDATE SET keyset_id = excluded.keyset_id, ciphertext = excluded.ciphertext,"
+    " target = excluded.target WHERE versions.ciphertext IS NULL"
 )
 RESEAL_VERSION = (
     "UPDATE versions SET keyset_id = :keyset_id, ciphertext = :ciphertext WHERE secret_key = :key AND id = :id"
@@ -150,19 +150,22 @@ COUNT_ACCESS_KEYS_UNDER = f"{_COUNTS} FROM access_keys WHERE {_UNDER}"
 COUNT_FUNCTIONS_UNDER = f"{_COUNTS} FROM functions WHERE {_UNDER}"
 COUNT_FUNCTION_LOGS_UNDER = f"{_COUNTS} FROM function_logs WHERE {_UNDER}"
 COUNT_FUNCTION_EVENTS_UNDER = f"{_COUNTS} FROM function_events WHERE {_UNDER}"
+COUNT_WEBHOOKS_UNDER = f"{_COUNTS} FROM webhooks WHERE {_UNDER}"
 RESEAL_ACCESS_KEY = "UPDATE access_keys SET keyset_id = :keyset_id, ciphertext = :ciphertext WHERE id = :id"
 
 ADD_ROTATION = (
     "INSERT INTO rotations (secret_key, token, purpose, state, step, failures, due_at, opens_at, closes_at, started_at,"
-    " ended_at, reason, epoch) VALUES (:secret_key, :token, :purpose, :state, :step, :failures, :due_at, :opens_at,"
-    " :closes_at, :started_at, :ended_at, :reason, :epoch) RETURNING id"
+    " ended_at, reason, epoch, acted, replaced, origin, saved_at, target, deadline_at) VALUES (:secret_key, :token,"
+    " :purpose, :state, :step, :failures, :due_at, :opens_at, :closes_at, :started_at, :ended_at, :reason, :epoch,"
+    " :acted, :replaced, :origin, :saved_at, (SELECT target FROM versions WHERE secret_key = :secret_key"
+    " AND id = :current), :closes_at) RETURNING id"
 )
-ROTATION = f"SELECT {_ROTATION} FROM rotations r WHERE id = :id"
+ROTATION = f"SELECT {ROTATION_COLUMNS} FROM rotations r WHERE id = :id"
 ROTATION_OF_TOKEN = (
-    f"SELECT {_ROTATION} FROM rotations r WHERE secret_key = :key AND token = :token ORDER BY id DESC LIMIT 1"
+    f"SELECT {ROTATION_COLUMNS} FROM rotations r WHERE secret_key = :key AND token = :token ORDER BY id DESC LIMIT 1"
 )
 ROTATIONS_OPEN = (
-    f"SELECT {_ROTATION} FROM rotations r WHERE secret_key = :key AND ended_at IS NULL AND state <> 'planned'"
+    f"SELECT {ROTATION_COLUMNS} FROM rotations r WHERE secret_key = :key AND ended_at IS NULL AND state <> 'planned'"
 )
 ROTATIONS_ACTED = (  # told by ids and by ends: a rotation may be resumed after a later one has ended
     "WITH won AS (SELECT coalesce(max(id), 0) AS id, coalesce(max(ended_at), 0) AS ended_at FROM rotations"
@@ -172,30 +175,25 @@ ROTATIONS_ACTED = (  # told by ids and by ends: a rotation may be resumed after 
     " AND (r.ended_at IS NULL OR r.id >= won.id OR r.ended_at >= won.ended_at)"
 )
 ROTATION_PAGE = (
-    f"SELECT {_SECRET}, {_ROTATION} FROM rotations r JOIN secrets s ON s.key = r.secret_key"
+    f"SELECT {_SECRET}, {ROTATION_COLUMNS} FROM rotations r JOIN secrets s ON s.key = r.secret_key"
     " WHERE s.account = :account AND s.region = :region AND (:key IS NULL OR s.key = :key) AND r.id < :before"
-    " AND r.state <> 'planned'"
+    " AND CASE WHEN :state IS NULL THEN r.state <> 'planned' ELSE r.state = :state END"
     " ORDER BY r.id DESC LIMIT :limit"
+)
+ROTATIONS_DUE = (
+    f"SELECT {_SECRET}, {ROTATION_COLUMNS} FROM rotations r JOIN secrets s ON s.key = r.secret_key"
+    " WHERE s.account = :account AND s.region = :region AND (:key IS NULL OR s.key = :key) AND r.id < :before"
+    " AND r.due_at <= :until ORDER BY r.id DESC LIMIT :limit"
 )
 DROP_PLAN = "DELETE FROM rotations WHERE secret_key = :key AND state = 'planned'"
 SAVE_ROTATION = (
     "UPDATE rotations SET token = :token, state = :state, step = :step, failures = :failures, due_at = :due_at,"
-    " opens_at = :opens_at, closes_at = :closes_at, started_at = :started_at, ended_at = :ended_at, reason = :reason"
+    " opens_at = :opens_at, closes_at = :closes_at, started_at = :started_at, ended_at = :ended_at, reason = :reason,"
+    " acted = :acted, replaced = :replaced, saved_at = :saved_at"
 )
 SAVE_ROTATION_KEEPING = f"{SAVE_ROTATION} WHERE id = :id AND epoch = :epoch"
 SAVE_ROTATION_RELEASING = f"{SAVE_ROTATION}, lease_owner = NULL, lease_until = NULL WHERE id = :id AND epoch = :epoch"
 OVERRULE_ROTATION = f"{SAVE_ROTATION}, lease_owner = NULL, lease_until = NULL, epoch = epoch + 1 WHERE id = :id"
-CLAIM_DUE = (
-    "UPDATE rotations SET lease_owner = :owner, lease_until = :until, epoch = epoch + 1 WHERE id IN"
-    f" (SELECT id FROM rotations WHERE due_at <= :now AND (lease_until IS NULL OR lease_until <= :now) AND {_RUNNING}"
-    f" ORDER BY due_at, id LIMIT :limit) RETURNING {_ROTATION.replace('r.', '')}"
-)
-RENEW_LEASE = "UPDATE rotations SET lease_until = :until WHERE id = :id AND epoch = :epoch AND lease_until IS NOT NULL"
-NEXT_DUE = (
-    "SELECT min(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) FROM rotations"
-    f" WHERE due_at IS NOT NULL AND {_RUNNING}"
-)
-OVERDUE = "SELECT count(*) FROM rotations WHERE due_at <= :now AND (lease_until IS NULL OR lease_until <= :now)"
 ADD_ATTEMPT = (
     "INSERT INTO attempts (rotation_id, step, number, started_at, ended_at, reason) VALUES (:rotation_id, :step,"
     " (SELECT count(*) + 1 FROM attempts WHERE rotation_id = :rotation_id AND step = :step), :started_at, :ended_at,"
@@ -326,12 +324,91 @@ ADD_FUNCTION_EVENT = (
     f" SELECT key, :request_id, :now, :now, :keyset_id, :ciphertext FROM functions WHERE {_NAMED_FUNCTION}"
 )
 COUNT_FUNCTION_EVENTS = f"SELECT count(*) FROM function_events WHERE function_key = {_FUNCTION_KEY}"
-FUNCTION_EVENTS_DUE = f"SELECT 1 FROM function_events WHERE due_at <= :now AND {_RUNNING} LIMIT 1"
+FUNCTION_EVENTS_DUE = f"SELECT 1 FROM function_events WHERE due_at <= :now AND {RUNNING} LIMIT 1"
 CLAIM_FUNCTION_EVENT = (
     "UPDATE function_events SET attempts = attempts + 1, due_at = :now + :margin +"
     " (SELECT timeout FROM functions f WHERE f.key = function_key) WHERE id ="
-    f" (SELECT id FROM function_events WHERE due_at <= :now AND {_RUNNING} ORDER BY due_at, id LIMIT 1)"
+    f" (SELECT id FROM function_events WHERE due_at <= :now AND {RUNNING} ORDER BY due_at, id LIMIT 1)"
     f" RETURNING {_EVENT}"
 )
 POSTPONE_FUNCTION_EVENT = "UPDATE function_events SET due_at = :due WHERE id = :id AND attempts = :attempts"
 DROP_FUNCTION_EVENT = "DELETE FROM function_events WHERE id = :id AND attempts = :attempts"
+
+_WEBHOOK = "account, region, name, url, kinds, created_at, due_at, epoch, failures, reason, key"
+_NAMED_WEBHOOK = "account = :account AND region = :region AND name = :name"
+WEBHOOK = f"SELECT {_WEBHOOK} FROM webhooks WHERE {_NAMED_WEBHOOK}"
+WEBHOOKS = f"SELECT {_WEBHOOK} FROM webhooks WHERE account = :account AND region = :region ORDER BY name"
+WEBHOOK_SEALED = "SELECT ciphertext, keyset_id FROM webhooks WHERE key = :key"
+PUT_WEBHOOK = (
+    "INSERT INTO webhooks (account, region, name, url, kinds, created_at, keyset_id, ciphertext)"
+    " VALUES (:account, :region, :name, :url, :kinds, :created_at, :keyset_id, :ciphertext)"
+    " ON CONFLICT (account, region, name) DO UPDATE SET url = excluded.url, kinds = excluded.kinds,"
+    " keyset_id = excluded.keyset_id, ciphertext = excluded.ciphertext, failures = 0, reason = NULL,"
+    " due_at = CASE WHEN webhooks.due_at IS NULL THEN NULL ELSE excluded.created_at END"
+)
+DROP_WEBHOOK = f"DELETE FROM webhooks WHERE {_NAMED_WEBHOOK}"
+_STALE_WEBHOOKS = f"SELECT account, region, name, key, ciphertext, keyset_id FROM webhooks WHERE {_UNDER} AND {_SEAL}"
+STALE_WEBHOOKS = f"{_STALE_WEBHOOKS} < :prefix UNION ALL {_STALE_WEBHOOKS} > :prefix LIMIT :limit"
+RESEAL_WEBHOOK = f"UPDATE webhooks {_RESEALED} WHERE key = :key"
+ADD_NEWS = "INSERT INTO news (webhook_key, event_id, told_at, body) VALUES (:webhook_key, :event_id, :now, :body)"
+WEBHOOK_DUE = "UPDATE webhooks SET due_at = :now WHERE key = :key AND due_at IS NULL"
+WEBHOOKS_DUE = f"SELECT 1 FROM webhooks WHERE due_at <= :now AND {RUNNING} LIMIT 1"
+CLAIM_WEBHOOK = (
+    "UPDATE webhooks SET due_at = :until, epoch = epoch + 1 WHERE key ="
+    f" (SELECT key FROM webhooks WHERE due_at <= :now AND {RUNNING} ORDER BY due_at, key LIMIT 1) RETURNING {_WEBHOOK}"
+)
+NEWS_OF = "SELECT id, event_id, told_at, body FROM news WHERE webhook_key = :key ORDER BY id LIMIT :limit"
+COUNT_FAILING_WEBHOOKS = "SELECT count(*) FROM webhooks WHERE failures > 0"
+COUNT_NEWS = "SELECT count(*) FROM news WHERE webhook_key = :key"
+DROP_NEWS = "DELETE FROM news WHERE webhook_key = :key AND id <= :id"
+DROP_OLD_NEWS = "DELETE FROM news WHERE webhook_key = :key AND told_at < :oldest"
+SETTLE_WEBHOOK = (
+    "UPDATE webhooks SET failures = :failures, reason = :reason, due_at = CASE WHEN EXISTS"
+    " (SELECT 1 FROM news WHERE webhook_key = :key) THEN :due END WHERE key = :key AND epoch = :epoch"
+)
+
+_MISSED = "deadline_at <= :now AND ended_at IS NULL AND overdue_at IS NULL AND purpose = 'rotation'"
+MISSED = f"SELECT 1 FROM rotations WHERE {_MISSED} LIMIT 1"
+MARK_OVERDUE = (
+    f"UPDATE rotations SET overdue_at = :now WHERE id IN (SELECT id FROM rotations WHERE {_MISSED}"
+    f" ORDER BY deadline_at, id LIMIT :limit) RETURNING {ROTATION_COLUMNS.replace('r.', '')}"
+)
+COUNT_OVERDUE = "SELECT count(*) FROM rotations WHERE overdue_at IS NOT NULL AND ended_at IS NULL"
+COUNT_TAKEN_OVER = "SELECT coalesce(sum(taken_over), 0) FROM rotations WHERE taken_over > 0"
+# Kept however old: the last that succeeded and all since, which say what a target may have (ROTATIONS_ACTED).
+_FORGETTABLE = (
+    "SELECT r.id FROM rotations r WHERE r.ended_at < :before AND EXISTS (SELECT 1 FROM rotations w"
+    " WHERE w.secret_key = r.secret_key AND w.purpose = 'rotation' AND w.state = 'succeeded' AND w.id > r.id"
+    " AND w.ended_at > r.ended_at)"
+)
+FORGETTABLE = f"{_FORGETTABLE} LIMIT 1"
+FORGET_ROTATIONS = f"DELETE FROM rotations WHERE id IN ({_FORGETTABLE} LIMIT :limit)"
+OLDEST_CREDENTIAL = (
+    "SELECT min(v.created_at) FROM secrets s JOIN versions v ON v.secret_key = s.key AND v.id = s.labels ->> :label"
+    " WHERE s.deletion_at IS NULL AND s.primary_link IS NULL AND s.rotation ->> 'enabled'"
+)
+
+CHECKS_OF_SECRET = "SELECT checks FROM checks WHERE secret_key = :key"
+CHECKS_OF_TAGS = (
+    "SELECT tag_key, tag_value, checks FROM checks WHERE account = :account AND region = :region"
+    " AND secret_key IS NULL ORDER BY tag_key, tag_value"
+)
+CHECKS_OF_SECRETS = (
+    "SELECT s.name, c.checks FROM checks c JOIN secrets s ON s.key = c.secret_key"
+    " WHERE c.account = :account AND c.region = :region ORDER BY s.name"
+)
+DROP_CHECKS_OF_SECRET = "DELETE FROM checks WHERE secret_key = :secret_key"
+DROP_CHECKS_OF_TAG = (
+    "DELETE FROM checks WHERE account = :account AND region = :region AND secret_key IS NULL AND tag_key = :tag_key"
+    " AND tag_value = :tag_value"
+)
+ADD_CHECKS = (
+    "INSERT INTO checks (account, region, secret_key, tag_key, tag_value, checks)"
+    " VALUES (:account, :region, :secret_key, :tag_key, :tag_value, :checks)"
+)
+HOLD = "SELECT checks, since_at, position, passed FROM holds WHERE rotation_id = :id"
+PUT_HOLD = (
+    "INSERT INTO holds (rotation_id, checks, since_at, position, passed)"
+    " VALUES (:id, :checks, :since_at, :position, :passed) ON CONFLICT (rotation_id) DO UPDATE"
+    " SET since_at = excluded.since_at, position = excluded.position, passed = excluded.passed"
+)

@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from detent.model.checks import Check, Hold, Passed
 from detent.model.function import FunctionKey, Remote, UserFunction
 from detent.model.identity import Identity, IdentityKind, IdentityPolicy, identity_arn
 from detent.model.keyset import CustomerKeyset
+from detent.model.news import Kind, Webhook
 from detent.model.policy import Principal, Session, StepGrant
 from detent.model.replication import PrimaryLink, Replica
 from detent.model.rotation import Attempt, Purpose, Rotation, State, Step
@@ -31,6 +33,9 @@ _primary = msgspec.json.Decoder(PrimaryLink).decode
 _session = msgspec.json.Decoder(Session).decode
 _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _remote = msgspec.json.Decoder(Remote).decode
+_kinds = msgspec.json.Decoder(tuple[Kind, ...]).decode
+_checks = msgspec.json.Decoder(tuple[Check, ...]).decode
+_passed = msgspec.json.Decoder(tuple[Passed, ...]).decode
 
 
 def to_micros(moment: datetime | None) -> int | None:
@@ -107,8 +112,8 @@ def secret_params(secret: Secret) -> Params:
 
 def version(row: Row) -> Version:
     """Read a row of the columns in `queries._VERSION`."""
-    version_id, created, keyset_id, accessed = row
-    return Version(version_id, moment(created), keyset_id, _day(accessed))
+    version_id, created, keyset_id, accessed, target = row
+    return Version(version_id, moment(created), keyset_id, _day(accessed), target)
 
 
 def sealed(row: Row) -> SealedValue:
@@ -124,12 +129,14 @@ def version_params(version: Version, sealed: SealedValue | None) -> Params:
         "accessed_day": None if version.accessed is None else version.accessed.toordinal(),
         "keyset_id": None if sealed is None else sealed.keyset_id,
         "ciphertext": None if sealed is None else sealed.ciphertext,
+        "target": version.target,
     }
 
 
 def rotation(row: Row) -> Rotation:
     """Read a row of the columns in `queries._ROTATION`."""
-    key, opens, closes, due, token, purpose, state, step, failures, started, ended, reason, epoch, number = row
+    *begun, reason, epoch, number, acted, replaced, origin = row
+    key, opens, closes, due, token, purpose, state, step, failures, started, ended = begun
     return Rotation(
         key,
         Window(moment(opens), moment(closes)),
@@ -144,6 +151,9 @@ def rotation(row: Row) -> Rotation:
         reason,
         epoch,
         number,
+        bool(acted),
+        replaced,
+        origin,
     )
 
 
@@ -164,6 +174,9 @@ def rotation_params(rotation: Rotation) -> Params:
         "ended_at": to_micros(rotation.ended),
         "reason": rotation.reason,
         "epoch": rotation.epoch,
+        "acted": int(rotation.acted),
+        "replaced": rotation.replaced,
+        "origin": rotation.origin,
     }
 
 
@@ -368,3 +381,47 @@ def stale_function_part(row: Row) -> StaleFunctionPart:
     """Read a row of `queries.STALE_FUNCTION_PARTS`."""
     kind, number, account, region, name, request_id, *kept = row
     return StaleFunctionPart(kind, number, FunctionKey(account, region, name), request_id, SealedValue(*kept))
+
+
+def webhook(row: Row) -> Webhook:
+    """Read a row of the columns in `queries._WEBHOOK`."""
+    account, region, name, url, kinds, created, due, *rest = row
+    return Webhook(account, region, name, url, _kinds(kinds), moment(created), _moment(due), *rest)
+
+
+def webhook_params(webhook: Webhook) -> Params:
+    """Give a webhook's columns, but for what says how it goes."""
+    return {
+        "account": webhook.account,
+        "region": webhook.region,
+        "name": webhook.name,
+        "url": webhook.url,
+        "kinds": _json(webhook.kinds),
+        "created_at": to_micros(webhook.created),
+    }
+
+
+def checks(text: str) -> tuple[Check, ...]:
+    """Read checks."""
+    return _checks(text)
+
+
+def checks_text(checks: tuple[Check, ...]) -> str:
+    """Give checks as the store keeps them."""
+    return _encode(checks).decode()
+
+
+def hold(row: Row) -> Hold:
+    """Read a row of a hold."""
+    checks, since, position, passed = row
+    return Hold(_checks(checks), moment(since), position, _passed(passed))
+
+
+def hold_params(hold: Hold) -> Params:
+    """Give a hold's columns."""
+    return {
+        "checks": checks_text(hold.checks),
+        "since_at": to_micros(hold.since),
+        "position": hold.position,
+        "passed": _json(hold.passed),
+    }

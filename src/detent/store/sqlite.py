@@ -12,6 +12,7 @@ from typing import TypeVar
 from detent.model.errors import ReadOnlyTransaction
 from detent.model.ports import Clock
 from detent.store.protocol import StoreUnusable, Tx
+from detent.store.steady import Steady
 from detent.store.transaction import SqlTx
 from detent.store.writer import Writer
 
@@ -37,11 +38,11 @@ class Reader:
 
     __slots__ = ("connection", "number", "tx")
 
-    def __init__(self, path: Path, clock: Clock, number: int) -> None:
+    def __init__(self, path: Path, clock: Clock, number: int, steady: Steady | None) -> None:
         """Open it; `number` tells it from every other of the process."""
         self.connection = connect(path)
         self.connection.execute("PRAGMA query_only = ON")
-        self.tx = SqlTx(self.connection.execute, clock, writable=False)
+        self.tx = SqlTx(self.connection.execute, clock, writable=False, steady=steady)
         self.number = number
 
     def stamp(self) -> tuple[int, int]:
@@ -59,20 +60,23 @@ class SqliteStore:
         committed: Callable[[], None] = lambda: None,
         settle: Callable[[Tx], None] = lambda _tx: None,
         committing: Callable[[Tx], None] = lambda _tx: None,
+        *,
+        steady: Steady | None = None,
     ) -> None:
         """Open a store that is migrated already.
 
         `committed` is called after each commit of this process, `committing` before it, within the transaction; if
         that raises, nothing is committed, and whoever submitted the work is told. `settle` is called at the end of each
-        unit of work, within its transaction, to do what follows from what it changed.
+        unit of work, within its transaction, to do what follows from what it changed. `steady` is the clock of leases.
         """
         self._path = path
         self._clock = clock
+        self._steady = steady
         self._settle = settle
         self._numbers = itertools.count()
         self._idle: deque[Reader] = deque()
         writing = connect(path)
-        tx = SqlTx(writing.execute, clock, writable=True)
+        tx = SqlTx(writing.execute, clock, writable=True, steady=steady)
         self._writer = Writer(writing, tx, path.with_suffix(".lock"), committing, committed)
 
     @contextmanager
@@ -120,7 +124,7 @@ class SqliteStore:
         try:
             return self._idle.pop()
         except IndexError:
-            return Reader(self._path, self._clock, next(self._numbers))
+            return Reader(self._path, self._clock, next(self._numbers), self._steady)
 
     def give_back(self, reader: Reader) -> None:
         """Let the next one have it."""

@@ -3,7 +3,20 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
+from detent.store.steady import Steady
+
 T = TypeVar("T")
+
+
+class Work(Protocol):
+    """What a claim needs of the transaction it works in."""
+
+    @property
+    def steady(self) -> Steady:
+        """The clock of leases."""
+
+    def write(self, sql: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a driver's result
+        """Run a statement that changes something."""
 
 
 class Statements(Protocol):

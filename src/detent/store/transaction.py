@@ -3,22 +3,28 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Protocol, TypeVar
 
 from detent.model.errors import ReadOnlyTransaction, StaleRevision
+from detent.model.pace import Pace
 from detent.model.ports import Clock
-from detent.model.rotation import Attempt, Purpose, Rotation
+from detent.model.rotation import Attempt, Purpose, Rotation, State
 from detent.model.search import found_alike
-from detent.model.secret import Secret, SecretKey, Version, VersionId
+from detent.model.secret import CURRENT, Secret, SecretKey, Version, VersionId
 from detent.model.value import SealedValue
-from detent.store import queries, rows, search
+from detent.store import claim_queries, queries, rows, search
 from detent.store.access_keys import SqlAccessKeys
+from detent.store.checks import SqlChecks
+from detent.store.claiming import Claim, moments
 from detent.store.functions import SqlFunctions
+from detent.store.history import SqlHistory
 from detent.store.identities import SqlIdentities, SqlIdentityPolicies
 from detent.store.keysets import SqlKeysets
 from detent.store.policies import SqlPolicies
 from detent.store.protocol import Page
+from detent.store.steady import Steady, Tick
+from detent.store.webhooks import SqlWebhooks
 
 
 class Result(Protocol):
@@ -45,9 +51,10 @@ Run = Callable[[str, Mapping[str, Any]], Result]
 class SqlTx:
     """A transaction; `writable` False makes every write raise ReadOnlyTransaction."""
 
-    def __init__(self, run: Run, clock: Clock, *, writable: bool) -> None:
-        """Join the tables' verbs to one way of running statements."""
+    def __init__(self, run: Run, clock: Clock, *, writable: bool, steady: Steady | None = None) -> None:
+        """Join the tables' verbs to one way of running statements; `steady` None: leases go by the clock, too."""
         self.clock = clock
+        self.steady: Steady = steady or (lambda: Tick("", rows.to_micros(clock.now()) or 0))
         self.writable = writable
         self.stamp: object = None
         self.opening: Callable[[], None] | None = None  # what a glance does before its first statement
@@ -61,6 +68,9 @@ class SqlTx:
         self.identities = SqlIdentities(self)
         self.identity_policies = SqlIdentityPolicies(self)
         self.functions = SqlFunctions(self, clock)
+        self.webhooks = SqlWebhooks(self)
+        self.history = SqlHistory(self)
+        self.checks = SqlChecks(self)
 
     def run(self, sql: str, params: Mapping[str, Any]) -> Result:
         """Run a statement."""
@@ -230,7 +240,9 @@ class SqlRotations:
         self._tx = tx
 
     def add(self, rotation: Rotation) -> Rotation:
-        row = self._tx.write(queries.ADD_ROTATION, rows.rotation_params(rotation)).fetchone()
+        secret = self._tx.secrets.keyed(rotation.secret)
+        current = None if secret is None else secret.labels.get(CURRENT)
+        row = self._tx.write(queries.ADD_ROTATION, {**self._params(rotation), "current": current}).fetchone()
         return replace(rotation, id=row[0])
 
     def of_token(self, key: SecretKey, token: VersionId) -> Rotation | None:
@@ -248,47 +260,59 @@ class SqlRotations:
         return {row[0] for row in self._tx.run(queries.ROTATIONS_ACTED, {"key": key}).fetchall()}
 
     def page(
-        self, account: str, region: str, key: SecretKey | None, before: int | None, limit: int
+        self,
+        account: str,
+        region: str,
+        key: SecretKey | None,
+        before: int | None,
+        limit: int,
+        *,
+        state: State | None = None,
+        due: datetime | None = None,
     ) -> list[tuple[Secret, Rotation]]:
-        params = {
+        params: dict[str, object] = {
             "account": account,
             "region": region,
             "key": key,
             "before": before or sys.maxsize,
             "limit": limit,
         }
-        found = self._tx.run(queries.ROTATION_PAGE, params).fetchall()
+        chosen = {"state": state} if due is None else {"until": rows.to_micros(due)}
+        sql = queries.ROTATION_PAGE if due is None else queries.ROTATIONS_DUE
+        found = self._tx.run(sql, {**params, **chosen}).fetchall()
         return [(rows.secret(row[:_SECRET_COLUMNS]), rows.rotation(row[_SECRET_COLUMNS:])) for row in found]
 
     def replan(self, key: SecretKey, rotation: Rotation | None) -> None:
         self._tx.write(queries.DROP_PLAN, {"key": key})
-        if rotation is not None and not any(found.purpose is Purpose.ROTATE for found in self.open(key)):
+        if rotation is not None and not any(found.purpose is not Purpose.TEST for found in self.open(key)):
             self.add(rotation)
 
-    def claim_due(self, owner: str, seconds: float, limit: int) -> list[Rotation]:
-        now = self._tx.clock.now()
-        params = {"owner": owner, "until": _until(now, seconds), "now": rows.to_micros(now), "limit": limit}
-        found = self._tx.write(queries.CLAIM_DUE, params).fetchall()
-        return [rows.rotation(row) for row in found]
+    def claim_due(self, owner: str, seconds: float, limit: int, pace: Pace = Pace()) -> list[Rotation]:  # noqa: B008 - frozen
+        return Claim(self._tx, self._tx.clock.now(), owner, seconds, pace).some(limit)
 
     def renew(self, rotation: Rotation, seconds: float) -> bool:
-        params = {"id": rotation.id, "epoch": rotation.epoch, "until": _until(self._tx.clock.now(), seconds)}
-        return self._tx.write(queries.RENEW_LEASE, params).rowcount == 1
+        tick = self._tx.steady()
+        params = {"until": tick.micros + round(seconds * 10**6), "boot": tick.boot}
+        known = {"id": rotation.id, "epoch": rotation.epoch}
+        return bool(self._tx.write(claim_queries.RENEW_LEASE, {**known, **params}).rowcount == 1)
 
     def save(self, rotation: Rotation, *, release: bool) -> None:
         sql = queries.SAVE_ROTATION_RELEASING if release else queries.SAVE_ROTATION_KEEPING
-        if self._tx.write(sql, rows.rotation_params(rotation)).rowcount != 1:
+        if self._tx.write(sql, self._params(rotation)).rowcount != 1:
             raise StaleRevision(f"rotation {rotation.id}")
+        if release and rotation.state in (State.IN_PROGRESS, State.FAILED, State.SUCCEEDED):
+            ails = {"ails": int(rotation.reason is not None), "id": rotation.id}
+            self._tx.write(claim_queries.NOTE_TARGET, ails)
 
     def overrule(self, rotation: Rotation) -> None:
-        self._tx.write(queries.OVERRULE_ROTATION, rows.rotation_params(rotation))
+        self._tx.write(queries.OVERRULE_ROTATION, self._params(rotation))
 
     def overdue(self) -> int:
-        found: int = self._tx.run(queries.OVERDUE, {"now": rows.to_micros(self._tx.clock.now())}).fetchone()[0]
+        found: int = self._tx.run(claim_queries.OVERDUE, moments(self._tx.clock.now(), self._tx.steady())).fetchone()[0]
         return found
 
     def next_due(self) -> datetime | None:
-        row = self._tx.run(queries.NEXT_DUE, {}).fetchone()
+        row = self._tx.run(claim_queries.NEXT_DUE, moments(self._tx.clock.now(), self._tx.steady())).fetchone()
         return None if row[0] is None else rows.moment(row[0])
 
     def record(self, rotation: Rotation, attempt: Attempt) -> None:
@@ -304,9 +328,8 @@ class SqlRotations:
     def attempts(self, rotation_id: int) -> list[Attempt]:
         return [rows.attempt(row) for row in self._tx.run(queries.ATTEMPTS, {"id": rotation_id}).fetchall()]
 
+    def _params(self, rotation: Rotation) -> rows.Params:
+        return {**rows.rotation_params(rotation), "saved_at": rows.to_micros(self._tx.clock.now())}
+
     def _all(self, sql: str, params: Mapping[str, Any]) -> list[Rotation]:
         return [rows.rotation(row) for row in self._tx.run(sql, params).fetchall()]
-
-
-def _until(now: datetime, seconds: float) -> int | None:
-    return rows.to_micros(now + timedelta(seconds=seconds))

@@ -24,6 +24,7 @@ class AlternatingUsers:
 
     name = "alternating-users"
     about = "Two users take turns, by an admin secret. The former user's password works until the next rotation."
+    overlaps = True
 
     def suits(self, session: type[Session]) -> bool:
         """Ask for an administration that can keep two users alike."""

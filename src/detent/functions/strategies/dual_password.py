@@ -6,7 +6,7 @@ from typing import Any
 from detent.functions.abilities import Session, SeveralPasswords
 from detent.functions.errors import StepFailed
 from detent.functions.staged import PENDING, Candidate, Skipped
-from detent.functions.strategies.turn import Turn, refusal_of
+from detent.functions.strategies.turn import Turn
 
 
 class DualPassword:
@@ -18,6 +18,7 @@ class DualPassword:
 
     name = "dual-password"
     about = "One user, two passwords at once. The former password works until the next rotation: no window."
+    overlaps = True
 
     def suits(self, session: type[Session]) -> bool:
         """Ask for several passwords."""
@@ -47,7 +48,7 @@ class DualPassword:
             return
         others = (found for found in turn.secret.candidates() if not _is(found, wanted))
         with turn.first_session(others) as (worked, session):
-            refusal = refusal_of(
+            refusal = turn.refusal_of(
                 session,
                 SeveralPasswords,
                 lambda one: _exchange(one, worked, wanted),

@@ -7,7 +7,7 @@ from typing import Any
 from detent.functions.abilities import Issued, Key, KeyIssuer, Session
 from detent.functions.errors import StepFailed
 from detent.functions.staged import Candidate
-from detent.functions.strategies.turn import Turn, refusal_of
+from detent.functions.strategies.turn import Turn
 
 
 class IssuedKeys:
@@ -20,6 +20,7 @@ class IssuedKeys:
 
     name = "issued-keys"
     about = "One user, keys that the service issues. The former key works until the next rotation: no window."
+    overlaps = True
 
     def suits(self, session: type[Session]) -> bool:
         """Ask for a service that issues."""
@@ -33,7 +34,7 @@ class IssuedKeys:
         issued: list[Issued] = []
         with turn.first_session(turn.secret.known_logins()) as (worked, session):
             kept = {str(one.value[facts.key_id]) for one in (current, worked)}
-            refusal = refusal_of(
+            refusal = turn.refusal_of(
                 session, KeyIssuer, lambda one: issued.append(_renewed(turn, one, kept)), "this engine issues no keys"
             )
         if refusal:

@@ -5,7 +5,7 @@ from typing import Any
 
 from detent.functions.abilities import Administration, OwnPassword, Session
 from detent.functions.staged import Candidate
-from detent.functions.strategies.turn import Turn, refusal_of
+from detent.functions.strategies.turn import Turn
 
 
 class SingleUser:
@@ -19,6 +19,7 @@ class SingleUser:
 
     name = "single-user"
     about = "One user, one password. Between set and finish, for some moments, the password in AWSCURRENT is dead."
+    overlaps = False
 
     def suits(self, session: type[Session]) -> bool:
         """Ask for either way to change a password."""
@@ -48,7 +49,7 @@ class SingleUser:
         with turn.first_session(turn.secret.candidates()) as (worked, session):
             if worked.login.password == new:
                 return
-            refusal = refusal_of(
+            refusal = turn.refusal_of(
                 session,
                 OwnPassword,
                 lambda own: own.change_own_password(new),

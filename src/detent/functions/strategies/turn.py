@@ -8,7 +8,16 @@ from typing import Any, Protocol
 
 from detent.functions.abilities import Probes, ReadsPolicy, Session
 from detent.functions.engines import Engine, Login, Remaining
-from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, NoRoom, ProbeFailed, StepFailed
+from detent.functions.errors import (
+    ChangeRefused,
+    EngineUnavailable,
+    LoginRefused,
+    LoginRejected,
+    NoRoom,
+    ProbeFailed,
+    StepFailed,
+    Unreachable,
+)
 from detent.functions.passwords import Password, PasswordPolicy
 from detent.functions.staged import Candidate, Skipped, StagedSecret
 from detent.functions.values import Probe
@@ -31,6 +40,10 @@ class Strategy(Protocol):
     @property
     def about(self) -> str:
         """Say in one sentence what it does and whether old and new overlap."""
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether the former credential works until the next rotation."""
 
     def suits(self, session: type[Session]) -> bool:
         """Say whether sessions of this kind can do what it needs."""
@@ -86,7 +99,7 @@ class Turn:
     def by_admin(self, refusal: str, ability: type[Any], change: Change) -> None:
         """Change something as the admin secret's user; ``refusal`` says why that is needed. Raises StepFailed."""
         with self.admin_session(refusal) as session:
-            again = refusal_of(session, ability, change, "this engine has no administration")
+            again = self.refusal_of(session, ability, change, "this engine has no administration")
         if again:
             raise StepFailed(f"{refusal}; by the admin secret: {again}")
 
@@ -109,6 +122,22 @@ class Turn:
             )
         with self.session(admin) as session:
             yield session
+
+    def refusal_of(self, session: Session, ability: type[Any], change: Change, without: str) -> str:
+        """Return why the session may not change this, empty if it has; ``without`` is said where it lacks the ability.
+
+        Right before the change it is asked whether this step is still to be done. Raises StepFailed.
+        """
+        if not isinstance(session, ability):
+            return without
+        self.secret.require_unchanged()
+        try:
+            change(session)
+        except NoRoom as error:
+            raise StepFailed(str(error)) from error
+        except ChangeRefused as error:
+            return str(error)
+        return ""
 
     def new_password(self) -> Password:
         """Make a password by the engine's rules, the environment's and, where it can be read, the server's."""
@@ -139,7 +168,8 @@ class Turn:
                 return self.engine.connect(candidate.login, self.remaining)
             except (LoginRejected, EngineUnavailable) as error:
                 if isinstance(error, EngineUnavailable) or time.monotonic() > until or self.remaining() < _LOOK_AGAIN:
-                    raise StepFailed(_reason(candidate, error)) from error
+                    kind = LoginRefused if isinstance(error, LoginRejected) else StepFailed
+                    raise kind(_reason(candidate, error)) from error
             time.sleep(_LOOK_AGAIN)
 
     def _policy(self) -> PasswordPolicy:
@@ -164,24 +194,9 @@ class Turn:
             except LoginRejected as error:
                 reasons.append(_reason(candidate, error))
             except EngineUnavailable as error:
-                reasons.append(_reason(candidate, error))
-                break
-        else:
-            reasons.append("no known password logs in: store one that does (PutSecretValue), then rotate again")
-        raise StepFailed("; ".join(reasons))
-
-
-def refusal_of(session: Session, ability: type[Any], change: Change, without: str) -> str:
-    """Return why the session may not change this, empty if it has; ``without`` is said where it lacks the ability."""
-    if not isinstance(session, ability):
-        return without
-    try:
-        change(session)
-    except NoRoom as error:
-        raise StepFailed(str(error)) from error
-    except ChangeRefused as error:
-        return str(error)
-    return ""
+                raise Unreachable("; ".join([*reasons, _reason(candidate, error)])) from error
+        reasons.append("no known password logs in: store one that does (PutSecretValue), then rotate again")
+        raise LoginRefused("; ".join(reasons))
 
 
 def _probe(session: Session, probe: Probe, which: str) -> None:
