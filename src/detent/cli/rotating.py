@@ -33,9 +33,17 @@ def rotate(server: Server, console: Console, name: str, *, wait: bool) -> None:
         return
     with view(console) as shown:
         rotation = follow(server, name, begun.version, begun.known, shown)
+        if _tested(rotation):  # it was under way already, and the rotation was not begun
+            begun = begin(server, name)
+            rotation = follow(server, name, begun.version, begun.known, shown)
     if rotation["State"] != "succeeded" or rotation["Purpose"] != "rotation":
         raise CommandFailed(outcome(name, rotation, begun))
     console.print(Text(f"{name} is rotated: version {begun.version} is current."))
+
+
+def _tested(rotation: Rotation) -> bool:
+    """Say whether it was a test of the configuration, and went well."""
+    return bool(rotation["Purpose"] == "test" and rotation["State"] == "succeeded")
 
 
 def begin(server: Server, name: str) -> Begun:
@@ -73,7 +81,7 @@ def _rotation_of(server: Server, name: str, version: str) -> Rotation | None:
 
 def outcome(name: str, rotation: Rotation, begun: Begun) -> str:
     """Say why a rotation that was waited for is not done, and what happens next."""
-    if rotation["Purpose"] == "test" and rotation["State"] == "succeeded":
+    if _tested(rotation):
         return f"{name} was not rotated: a test of its configuration was under way. It has succeeded: rotate again."
     if rotation.get("WaitsFor") == "approve":
         return f"the rotation of {name} waits for an approval: detent approve {name}"
