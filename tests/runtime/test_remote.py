@@ -256,7 +256,7 @@ def test_plain_http_stays_within_the_own_network(monkeypatch: pytest.MonkeyPatch
     assert reachable_address("198.51.100.7", 80, 1.0)  # the outbound rule alone would let it pass
     monkeypatch.setattr(socket, "create_connection", lambda *_: pytest.fail("it was connected to"))
     for address in ("93.184.216.34", "[2606:2800:220:1::1]"):
-        assert "needs an https:// URL" in failure(f"http://{address}/")
+        assert "there an https:// URL is needed" in failure(f"http://{address}/")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detent.model.errors import FunctionFailed
+from detent.model.ports import Traits
 from servers.detent import RunningDetent
 from wire.premises import Premises, premises
 from wire.raw import RawClient, Told, raw_client
@@ -171,6 +172,9 @@ class Asks:
         self.told: list[Told] = []
         self.house: Premises
         self.late = timedelta()
+
+    def traits(self, _tx: Any, _function: str) -> Traits:
+        return Traits()
 
     def call(self, step: Any) -> None:
         keys = step.credentials
