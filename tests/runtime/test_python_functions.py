@@ -168,6 +168,16 @@ def test_the_address_that_a_template_was_given_on_aws_means_this_server(
     assert answer.value["environment"]["SECRETS_MANAGER_ENDPOINT"] == seen
 
 
+def test_its_own_endpoints_of_other_services_reach_the_clients_that_it_makes(workshop: Workshop) -> None:
+    source = """
+    import boto3
+    def handler(event, context):
+        return boto3.client("rds").meta.endpoint_url
+    """
+    own = {"AWS_ENDPOINT_URL_RDS": "http://127.0.0.1:7"}
+    assert workshop.invoke(workshop.function(source), environment=own).value == "http://127.0.0.1:7"
+
+
 def test_the_region_is_that_of_the_step(workshop: Workshop) -> None:
     function = workshop.function(SEES)
     seen = [workshop.invoke(function, session=credentials(region=name)).value for name in ("us-west-2", "eu-north-1")]

@@ -44,7 +44,7 @@ _CAPITAL = {"ResourceNotFoundException", "ServiceException", "PublicPolicyExcept
 
 def is_rest(path: bytes) -> bool:
     """Whether a raw path is one of Lambda's."""
-    return path != b"/" and _PATHS.match(path) is not None
+    return _PATHS.match(path) is not None
 
 
 def asked(method: str, path: bytes, headers: Mapping[bytes, bytes]) -> Operation:
