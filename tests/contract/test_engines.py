@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from detent.functions.abilities import Administration, OwnPassword, Pairs, Probes, SeveralPasswords
-from detent.functions.engines import Engine, Login
+from detent.functions.engines import Engine, Login, engine_named, known_engines
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, ProbeFailed
 from detent.functions.passwords import Password
 from detent.functions.values import login_of
@@ -84,6 +84,16 @@ def test_facts_say_what_a_reader_needs(engine: Engine) -> None:
     assert engine.faults(facts.example) == []
     assert facts.open_connections.endswith(".")
     assert facts.privileges
+
+
+def test_the_live_server_is_among_those_that_the_engine_says_it_ran_against(target: Target, engine: Engine) -> None:
+    assert target.product() in engine.FACTS.run_against
+
+
+def test_an_engine_without_a_live_server_says_so() -> None:
+    live = {row.partition("-")[0] for row in SERVERS}
+    for name in known_engines():
+        assert bool(engine_named(name).FACTS.run_against) == (name in live), name
 
 
 def test_the_right_credential_logs_in_and_pings(target: Target, engine: Engine, value: dict[str, Any]) -> None:

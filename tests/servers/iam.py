@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -51,6 +52,9 @@ class IamTarget(Target):
             first.create_user(UserName="operator")
             first.put_user_policy(UserName="operator", PolicyName="all", PolicyDocument=json.dumps(_EVERYTHING))
             self.iam = self.client(_key(first.create_access_key(UserName="operator")))
+
+    def product(self) -> str:
+        return f"moto {version('moto').partition('.')[0]}"
 
     def client(self, key: Mapping[str, Any]) -> Any:
         """An unmodified client that signs by this key."""

@@ -41,6 +41,10 @@ class MariadbTarget(Target):
         self.offers_tls = tls
         self.run("CREATE DATABASE app; CREATE TABLE app.t (a INT, b INT)")
 
+    def product(self) -> str:
+        ((version,),) = self.run("SELECT VERSION()")
+        return f"MariaDB {'.'.join(version.split('.')[:2])}"
+
     def value(self, user: str, password: str, **settings: Any) -> dict[str, Any]:
         place = {"engine": self.engine, "host": self.server.host, "port": self.server.port}
         return {**place, "username": user, "password": password, **settings}

@@ -48,6 +48,9 @@ class PostgresTarget(Target):
         self.version = server.version
         self.offers_tls = tls
 
+    def product(self) -> str:
+        return f"PostgreSQL {self.version}"
+
     def value(self, user: str, password: str, **settings: Any) -> dict[str, Any]:
         place = {"engine": self.engine, "host": self.server.host, "port": self.server.port}
         return {**place, "username": user, "password": password, **settings}

@@ -140,6 +140,10 @@ class RedisTarget(Target):
         self._tls_port = tls_port
         self._monitored = monitored
 
+    def product(self) -> str:
+        version: str = self.servers[0].run("INFO", "server")["redis_version"]
+        return f"Redis {'.'.join(version.split('.')[:2])}"
+
     def value(self, user: str, password: str, **settings: Any) -> dict[str, Any]:
         host, *others = [("127.0.0.1", server.port) for server in self.servers]
         place = {"engine": self.engine, "host": host[0], "port": host[1]}

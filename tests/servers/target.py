@@ -57,6 +57,10 @@ class Target(ABC):
     @abstractmethod
     def end_sessions(self, user: str) -> None: ...
 
+    @abstractmethod
+    def product(self) -> str:
+        """Name the server and the version that tells its kind, as it says itself: ``PostgreSQL 15``."""
+
     def let_change_itself(self, user: str) -> None:
         """Give a user what the engine's FACTS say that it needs to change its own credential."""
         assert self.module.FACTS.privileges["single-user"].own == (), f"{user} needs something: override this"

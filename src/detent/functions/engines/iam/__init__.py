@@ -40,6 +40,7 @@ FACTS: Final = Facts(
     names=("iam",),
     default_host="iam.amazonaws.com",
     default_port=443,
+    run_against=("moto 5",),  # which stands in for AWS
     example={
         "engine": "iam",
         "username": "ci",

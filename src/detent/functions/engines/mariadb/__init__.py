@@ -30,6 +30,7 @@ _ADMIN: Final = (
 FACTS: Final = Facts(
     names=("mariadb",),
     default_port=3306,
+    run_against=("MariaDB 10.11",),
     example={
         "engine": "mariadb",
         "host": "db.example.com",

@@ -28,6 +28,7 @@ _ADMIN: Final = (
 FACTS: Final = Facts(
     names=("postgres", "aurora-postgresql"),
     default_port=5432,
+    run_against=("PostgreSQL 15", "PostgreSQL 18"),
     example={
         "engine": "postgres",
         "host": "db.example.com",

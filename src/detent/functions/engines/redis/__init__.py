@@ -29,6 +29,7 @@ _LEAST: Final = Privileges(
 FACTS: Final = Facts(
     names=("redis", "valkey"),
     default_port=6379,
+    run_against=("Redis 7.0",),
     example={
         "engine": "redis",
         "host": "cache-1.example.com",
