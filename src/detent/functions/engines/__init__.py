@@ -7,6 +7,7 @@ It imports its driver inside ``connect``, so that a missing driver is one clear 
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Final, Protocol, cast
@@ -121,6 +122,7 @@ def known_engines() -> list[str]:
     return sorted(of_this_folder() | {declared.name for declared in entry_points(group=ENTRY_POINTS)})
 
 
-def of_this_folder() -> set[str]:
-    """Name the engines that come with Detent."""
-    return {module.name for module in pkgutil.iter_modules(__path__)}
+@cache
+def of_this_folder() -> frozenset[str]:
+    """Name the engines that come with Detent. The folder is listed once: each step of a rotation asks."""
+    return frozenset(module.name for module in pkgutil.iter_modules(__path__))
