@@ -7,6 +7,7 @@ worker tries reaches the store or the database any more, as after `kill -9`.
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ from detent.main.folder import Folder
 from detent.main.house import House, Steps
 from detent.main.settings import Settings
 from detent.model.policy import Principal
-from detent.model.ports import SessionCredentials, StepCall, Traits
+from detent.model.ports import LastCall, SessionCredentials, StepCall, Traits
 from detent.model.rotation import Rotation
 from detent.rotation.invoker import InProcess
 from detent.rotation.runner import Runner
@@ -76,6 +77,7 @@ class MortalStore:
 
     def __init__(self, store: Store, death: Death) -> None:
         self._store, self._death = store, death
+        self._left: list[tuple[Callable[[Tx], Any], Future[Any]]] = []  # what dies with the worker
 
     def read(self) -> Any:
         if self._death.is_dead:
@@ -84,8 +86,10 @@ class MortalStore:
 
     def submit(self, work: Callable[[Tx], T]) -> Any:
         self._death.pass_by("before a write")
-        done = self._store.submit(work)
-        done.exception()
+        left, self._left = self._left, []
+        *before, done = self._store.write_together([*(one for one, _ in left), work])
+        for (_, promised), made in zip(left, before, strict=True):
+            _pass_on(made, promised)
         self._death.pass_by("after a write")
         return done
 
@@ -93,8 +97,22 @@ class MortalStore:
         result: T = self.submit(work).result()
         return result
 
+    def leave(self, work: Callable[[Tx], T]) -> "Future[T]":
+        self._death.pass_by("before a write is left")
+        promised: Future[T] = Future()
+        self._left.append((work, promised))
+        return promised
+
     def close(self) -> None:
         self._store.close()
+
+
+def _pass_on(made: "Future[Any]", promised: "Future[Any]") -> None:
+    error = made.exception()
+    if error is None:
+        promised.set_result(made.result())
+    else:
+        promised.set_exception(error)
 
 
 @dataclass
@@ -258,8 +276,8 @@ class Worker:
         world.database.death = death
         server = world.house.server
 
-        def client(credentials: SessionCredentials) -> LocalClient:
-            return LocalClient(server, self.store, of_session(credentials.access_key_id), credentials.region)
+        def client(credentials: SessionCredentials, last: LastCall) -> LocalClient:
+            return LocalClient(server, self.store, of_session(credentials.access_key_id, last), credentials.region)
 
         caller = MortalCaller(InProcess(world.functions, server.regions, client, world.clock), death)
         steps = Steps(server, self.store)

@@ -193,7 +193,7 @@ def test_a_worker_that_comes_back_after_its_lease_was_taken_changes_nothing(worl
     world.rotate(TOKEN)
     late = world.worker(Death())
     [claimed] = late.store.write(lambda tx: tx.rotations.claim_due("late", LEASE_SECONDS, 10))
-    prepared = late.store.write(lambda tx: late.runner._prepare(tx, claimed))
+    prepared = late.store.write(lambda tx: late.runner.prepare(tx, claimed))
     credentials = prepared.call.credentials
     world.clock.advance(timedelta(seconds=LEASE_SECONDS + 1))
     world.settle()

@@ -27,7 +27,7 @@ from detent.store.protocol import ROTATION_PAUSED, Store, Tx
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported
 _PATH: Final = "/metrics"
-Drive = Callable[[Rotation, Callable[[], bool]], None]
+Drive = Callable[[Rotation, Callable[[], bool], Any], None]
 _LOOK_SECONDS: Final = 60.0  # between two looks at every secret
 # Name and help of everything that is served; the how-to page has the same, and a test compares them.
 COUNTED: Final = {
@@ -134,10 +134,10 @@ class TimedFunctions(NamedTuple):
 def counted(drive: Drive, meter: Meter) -> Drive:
     """Give what drives a claimed rotation, and counts those whose step had failed before."""
 
-    def counting(rotation: Rotation, may_go_on: Callable[[], bool]) -> None:
+    def counting(rotation: Rotation, may_go_on: Callable[[], bool], begun: Any) -> None:  # noqa: ANN401 - the runner's
         if rotation.failures or rotation.state is State.FAILED:
             meter.retry()
-        drive(rotation, may_go_on)
+        drive(rotation, may_go_on, begun)
 
     return counting
 

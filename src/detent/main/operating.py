@@ -79,6 +79,8 @@ class _Within:
         done.set_result(work(self._tx))
         return done
 
+    leave = submit
+
 
 @contextmanager
 def operating(settings: Settings, account: str | None = None) -> Iterator[Operator]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from detent.model.arn import function_parts
 from detent.model.errors import FunctionFailed
 from detent.model.faults import Fault
-from detent.model.ports import Clock, SessionCredentials, StepCall, Traits
+from detent.model.ports import Clock, LastCall, SessionCredentials, StepCall, Traits
 
 _LONGEST_REASON = 4000  # characters kept of what a function said
 
@@ -27,7 +27,7 @@ class InProcess:
         self,
         functions: Mapping[str, Function],
         regions: frozenset[str],
-        client_for: Callable[[SessionCredentials], Any],
+        client_for: Callable[[SessionCredentials, LastCall], Any],
         clock: Clock,
     ) -> None:
         """Take the functions by name, where each account has them, and how a step's client is made."""
@@ -62,7 +62,9 @@ class InProcess:
 
     def _run(self, function: Function, step: StepCall, ends: float, outcome: list[Any]) -> None:
         try:
-            told = function.run(step.event, self._client_for(step.credentials), lambda: ends - time.monotonic())
+            told = function.run(
+                step.event, self._client_for(step.credentials, step.last), lambda: ends - time.monotonic()
+            )
         except BaseException as error:  # noqa: BLE001 - whatever a function raises is that function's failure
             outcome.append(error)
         else:

@@ -6,6 +6,7 @@ token, and only while this worker's lease holds.
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -72,12 +73,19 @@ class Runner:
     jitter: timedelta
     gate: Gate | None = None  # None: nothing is checked between the steps
 
-    def drive(self, rotation: Rotation, may_go_on: Callable[[], bool]) -> None:
-        """Run a claimed rotation until it ends or waits, or `may_go_on` says that the lease or the process ends."""
+    def drive(
+        self, rotation: Rotation, may_go_on: Callable[[], bool], begun: "Future[Prepared | None] | None" = None
+    ) -> None:
+        """Run a claimed rotation until it ends or waits, or `may_go_on` says that the lease or the process ends.
+
+        `begun` is what `prepare` gave when it was claimed; None: it was claimed alone.
+        """
         done: Done | None = None
         try:
             while may_go_on():
-                prepared = self.store.write(partial(self._turn, rotation=rotation, done=done))
+                turn = partial(self._turn, rotation=rotation, done=done)
+                prepared = self.store.write(turn) if begun is None else begun.result()
+                begun = None
                 if prepared is None:
                     return
                 done = self._run(prepared)
@@ -89,19 +97,20 @@ class Runner:
         """Between two steps: record the one that ran, and prepare the next; None: there is nothing to do now."""
         if done is not None:
             self._conclude(tx, done)
-        return self._prepare(tx, rotation)
+        return self.prepare(tx, rotation)
 
     def _give_back(self, tx: Tx, rotation: Rotation, done: Done | None) -> None:
         """Record the step that ran, and give the lease back: another worker goes on."""
         if done is not None:
             self._conclude(tx, done)
         current = _held(tx, rotation)
+        secret = None if current is None else tx.secrets.keyed(current.secret)
         if current is not None:
             tx.rotations.save(current, release=True)
-            if done is not None:
-                tx.access_keys.drop_sessions(done.step.secret.arn, self.clock.now())
+        if secret is not None:
+            tx.access_keys.drop_sessions(secret.arn, self.clock.now())
 
-    def _prepare(self, tx: Tx, claimed: Rotation) -> Prepared | None:
+    def prepare(self, tx: Tx, claimed: Rotation) -> Prepared | None:
         """Ask again whether the next step is needed; None: nothing to do now, and the lease is given back."""
         rotation = _held(tx, claimed)
         secret = None if rotation is None else tx.secrets.keyed(rotation.secret)
@@ -173,7 +182,8 @@ class Runner:
 
     def _conclude(self, tx: Tx, done: Done) -> None:
         """Record what the call gave, and where the rotation stands now."""
-        prepared, reason, now = done.step, done.reason, done.ended
+        prepared, now = done.step, done.ended
+        reason = done.reason or prepared.call.last.failure()
         rotation = _held(tx, prepared.rotation)
         secret = None if rotation is None else tx.secrets.keyed(rotation.secret)
         if rotation is None or secret is None:

@@ -5,7 +5,7 @@ writes. Write transactions of all processes run one after another; what one wrot
 resolves. Methods that look one thing up give None when it is absent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -662,6 +662,15 @@ class Store(Protocol):
 
     def write(self, work: Callable[[Tx], T]) -> T:
         """Run work like `submit`, and wait."""
+
+    def write_together(self, works: Sequence[Callable[[Tx], T]]) -> "list[Future[T]]":
+        """Run works like `submit`, one after the other and mostly in one commit, and wait for all."""
+
+    def leave(self, work: Callable[[Tx], T]) -> "Future[T]":
+        """Run work like `submit`, but with the next commit of this process, a second from now at the latest.
+
+        It runs before whatever is submitted later. For what nobody waits for; a process that dies meanwhile loses it.
+        """
 
     def close(self) -> None:
         """Finish what was submitted, then close."""

@@ -3,7 +3,7 @@
 import itertools
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,8 +101,16 @@ class SqliteStore:
 
     def write(self, work: Callable[[Tx], T]) -> T:
         """Run work like `submit`, and wait."""
-        result: T = self._writer.write(self._settled(work)).result()
+        result: T = self._writer.write([self._settled(work)])[0].result()
         return result
+
+    def write_together(self, works: Sequence[Callable[[Tx], T]]) -> "list[Future[T]]":
+        """Run works one after the other, each undone by itself should it raise, and wait for all."""
+        return self._writer.write([self._settled(work) for work in works])
+
+    def leave(self, work: Callable[[Tx], T]) -> "Future[T]":
+        """Run work with the next commit, whoever makes it; within a second there is one."""
+        return self._writer.leave(self._settled(work))
 
     def _settled(self, work: Callable[[Tx], T]) -> Callable[[Tx], T]:
         def settled(tx: Tx) -> T:

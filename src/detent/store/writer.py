@@ -4,7 +4,7 @@ FULL durability then costs 3 % of the rate of NORMAL (ADR 0001). An `flock` arou
 several processes fair: SQLite's own waiting starves one of two busy processes.
 
 Who waits for its write commits it itself, with everything else that is queued; a thread does it for those who must
-not wait, such as an event loop.
+not wait, such as an event loop. What nobody waits for is left in the queue for whoever commits next.
 """
 
 import fcntl
@@ -12,7 +12,7 @@ import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from typing import Any
 from detent.store.protocol import Tx
 
 MAX_BATCH = 256
+_LINGER = 1.0  # seconds at most for what was left to whoever commits next
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +62,23 @@ class Writer:
 
     def submit(self, work: Callable[[Tx], Any]) -> "Future[Any]":
         """Queue the work for the thread."""
-        job = Job(work, Future())
-        self._jobs.append(job)
+        done = self.leave(work)
         if not self._left.is_set():
             self._left.set()
-        return job.done
+        return done
 
-    def write(self, work: Callable[[Tx], Any]) -> "Future[Any]":
-        """Do the work in this thread, unless whoever has the turn takes it along; done when this returns."""
+    def leave(self, work: Callable[[Tx], Any]) -> "Future[Any]":
+        """Queue the work for whoever commits next; the thread looks after a moment."""
         job = Job(work, Future())
         self._jobs.append(job)
-        while not job.done.done():
-            self._commit_queued()
         return job.done
+
+    def write(self, works: Sequence[Callable[[Tx], Any]]) -> "list[Future[Any]]":
+        """Do the works in this thread, unless whoever has the turn takes them along; done when this returns."""
+        done = [self.leave(work) for work in works]
+        while not done[-1].done():
+            self._commit_queued()
+        return done
 
     def close(self) -> None:
         """Finish what is queued."""
@@ -84,7 +89,8 @@ class Writer:
         self._connection.close()
 
     def _run(self) -> None:
-        while self._left.wait():
+        while True:
+            self._left.wait(_LINGER)
             self._left.clear()  # before looking: a job left from here on sets it again
             while self._jobs:
                 self._commit_queued()
