@@ -84,6 +84,11 @@ class MortalStore:
             raise Killed
         return self._store.read()
 
+    def glance(self, known: object = None) -> Any:
+        if self._death.is_dead:
+            raise Killed
+        return self._store.glance(known)
+
     def submit(self, work: Callable[[Tx], T]) -> Any:
         self._death.pass_by("before a write")
         left, self._left = self._left, []

@@ -130,8 +130,9 @@ class LocalClient:
 
     def _run(self, call: Call, body: bytes) -> Answer:
         if call.operation.runs is not Runs.ON_WRITER:
-            with suppress(ReadOnlyTransaction), self._store.read() as tx:
-                return self._perform(self._server, call, body, tx, self._later)
+            for snapshot in (self._store.glance, self._store.read):  # the first may be overtaken by a commit
+                with suppress(ReadOnlyTransaction), snapshot() as tx:
+                    return self._perform(self._server, call, body, tx, self._later)
         return self._store.write(lambda tx: self._perform(self._writing, call, body, tx))
 
     @property

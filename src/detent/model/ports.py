@@ -97,6 +97,7 @@ class StepCall:
     event: Mapping[str, str]
     credentials: SessionCredentials
     deadline: datetime
+    is_builtin: bool = False  # known to be no user's own; else that is to be found out
     last: LastCall = field(default_factory=LastCall, compare=False)
 
 
@@ -109,6 +110,7 @@ class Traits:
 
     declares: frozenset[str] = frozenset()  # steps besides the four
     timeout: timedelta | None = None  # its own, for one step; None: the server's
+    is_builtin: bool = False
 
 
 class FunctionCaller(Protocol):

@@ -154,7 +154,7 @@ class Runner:
             "ClientRequestToken": token,
             "RotationToken": str(credentials.rotation_token.reveal()),
         }
-        return StepCall(function, event, credentials, deadline)
+        return StepCall(function, event, credentials, deadline, traits.is_builtin)
 
     def _begin(self, tx: Tx, rotation: Rotation, secret: Secret) -> tuple[Rotation, Secret]:
         """Give a planned rotation its token: that of an incomplete one, which is tried again, or a new one."""

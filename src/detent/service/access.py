@@ -78,7 +78,7 @@ def note_use(env: Env, caller: Principal, service: str) -> None:
 
 def holder(env: Env, access_key_id: str) -> Principal | None:
     """Give whose key it is; None: there is no such key, or it is inactive or has expired."""
-    found = env.tx.access_keys.find(access_key_id)
+    found = env.tx.access_keys.made(access_key_id)
     if found is None or not found.active or (found.expires is not None and found.expires <= env.now):
         return None
     return found.principal
