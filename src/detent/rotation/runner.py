@@ -95,9 +95,10 @@ class Runner:
 
     def _turn(self, tx: Tx, rotation: Rotation, done: Done | None) -> Prepared | None:
         """Between two steps: record the one that ran, and prepare the next; None: there is nothing to do now."""
-        if done is not None:
-            self._conclude(tx, done)
-        return self.prepare(tx, rotation)
+        succeeded = None if done is None else self._conclude(tx, done)
+        if succeeded is None:
+            return self.prepare(tx, rotation)
+        return None if succeeded[0].ended is not None else self._ready(tx, *succeeded)
 
     def _give_back(self, tx: Tx, rotation: Rotation, done: Done | None) -> None:
         """Record the step that ran, and give the lease back: another worker goes on."""
@@ -114,7 +115,12 @@ class Runner:
         """Ask again whether the next step is needed; None: nothing to do now, and the lease is given back."""
         rotation = _held(tx, claimed)
         secret = None if rotation is None else tx.secrets.keyed(rotation.secret)
-        if rotation is None or secret is None or secret.rotation is None:
+        return None if rotation is None or secret is None else self._ready(tx, rotation, secret)
+
+    def _ready(self, tx: Tx, kept: Rotation, secret: Secret) -> Prepared | None:
+        """Make the next step ready from what the store has."""
+        rotation = kept
+        if secret.rotation is None:
             return None
         if rotation.due is None or rotation.due > self.clock.now():
             tx.rotations.save(rotation, release=True)
@@ -135,7 +141,8 @@ class Runner:
             tx.rotations.save(waiting, release=True)
             return None
         untouched, rotation = not rotation.acted, rotation.acting()
-        tx.rotations.save(rotation, release=False)
+        if rotation != kept:
+            tx.rotations.save(rotation, release=False)
         if rotation.token is None or secret.rotation is None or secret.rotation.function is None:
             raise AssertionError("a rotation under way has a token, and its secret has a function")
         traits = self.functions.traits(tx, secret.rotation.function)
@@ -180,8 +187,8 @@ class Runner:
             return Done(prepared, started, self.clock.now(), reason, failure.fault, refuted)
         return Done(prepared, started, self.clock.now(), None)
 
-    def _conclude(self, tx: Tx, done: Done) -> None:
-        """Record what the call gave, and where the rotation stands now."""
+    def _conclude(self, tx: Tx, done: Done) -> tuple[Rotation, Secret] | None:
+        """Record what the call gave; tells where the rotation stands now if the step succeeded."""
         prepared, now = done.step, done.ended
         reason = done.reason or prepared.call.last.failure()
         rotation = _held(tx, prepared.rotation)
@@ -193,18 +200,19 @@ class Runner:
         tx.rotations.record(rotation, Attempt(rotation.step, 0, done.started, now, reason))
         if reason is not None:
             self._fail(tx, secret, rotation, done, reason)
-        elif rotation.is_healing:
+            return None
+        if rotation.is_healing:
             tx.rotations.save(rotation.healed(now, prepared.settings.window_after(now)), release=True)
             tx.access_keys.drop_sessions(secret.arn, now)
             self.audit.event("RotationRolledBack", secret, rotation.token, now)
-        else:
-            self._succeed(tx, secret, rotation.succeeded(now))
+            return None
+        return self._succeed(tx, secret, rotation.succeeded(now))
 
-    def _succeed(self, tx: Tx, secret: Secret, rotation: Rotation) -> None:
+    def _succeed(self, tx: Tx, secret: Secret, rotation: Rotation) -> tuple[Rotation, Secret]:
         ended = rotation.ended
         tx.rotations.save(rotation, release=ended is not None)
         if ended is None:
-            return  # the session ends when the next step's is made, in this transaction
+            return rotation, secret  # the session ends when the next step's is made, in this transaction
         tx.access_keys.drop_sessions(secret.arn, ended)
         if rotation.purpose is Purpose.TEST:
             secret = _drop_test_version(tx, secret, rotation, ended)
@@ -216,6 +224,7 @@ class Runner:
             secret = tx.secrets.save(secret.rotation_succeeded(ended))
             self.audit.event("RotationSucceeded", secret, rotation.token, ended)
         tx.rotations.replan(secret.key, planned(secret, self.jitter))
+        return rotation, secret
 
     def _fail(self, tx: Tx, secret: Secret, rotation: Rotation, done: Done, reason: str) -> None:
         now, settings = self.clock.now(), done.step.settings
