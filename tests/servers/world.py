@@ -25,6 +25,7 @@ from detent.main.settings import Settings
 from detent.model.policy import Principal
 from detent.model.ports import LastCall, SessionCredentials, StepCall, Traits
 from detent.model.rotation import Rotation
+from detent.model.secret import VersionId
 from detent.rotation.invoker import InProcess
 from detent.rotation.runner import Runner
 from detent.service import rotations, secrets, versions
@@ -212,7 +213,8 @@ class World:
         self.settings = Settings(folder, lease_seconds=LEASE_SECONDS, jitter_seconds=0)
         self.functions = {"simulated": RotationFunction(SingleUser(), "simulated")}
         keyset = Folder(folder).open()
-        self.house = House(self.settings, keyset, self.functions, self.clock)
+        self.commits = 0
+        self.house = House(self.settings, keyset, self.functions, self.clock, self._committed)
         self.house.folder.initialise(self.house.server, self.house.store)
         value = {"engine": "simulated", "host": "db.example", "username": "app", "password": first_password}
         self.ask(secrets.create_secret, name="app", client_request_token="v" * 32, secret_string=json.dumps(value))
@@ -242,10 +244,19 @@ class World:
         return self.ask(secrets.describe_secret, secret_id="app").secret
 
     def rotation(self, token: str) -> Rotation:
+        self.secret()
+        return self.rotation_read(token)
+
+    def rotation_read(self, token: str) -> Rotation:
+        """Look without a commit of one's own."""
         with self.house.store.read() as tx:
-            found = tx.rotations.of_token(self.secret().key, token)  # type: ignore[arg-type]
+            secret = tx.secrets.named(ROOT.account, "us-east-1", "app")
+            found = None if secret is None else tx.rotations.of_token(secret.key, VersionId(token))
         assert found is not None
         return found
+
+    def _committed(self) -> None:
+        self.commits += 1
 
     def worker(self, death: Death) -> "Worker":
         return Worker(self, death)

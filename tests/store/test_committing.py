@@ -66,3 +66,43 @@ def test_it_is_done_once_for_all_that_are_committed_together(store: SqliteStore,
         future.result()
     assert records.calls == 2
     assert kept(store) == ["a", "b", "c", "d"]
+
+
+def test_what_is_left_goes_with_the_next_write_and_before_it(store: SqliteStore, records: Records) -> None:
+    seen: list[list[str]] = []
+    left = store.leave(lambda tx: tx.secrets.add(a_secret("a")))
+
+    def next_one(tx: Tx) -> None:
+        seen.append([name for name in "ab" if tx.secrets.named(ACCOUNT, REGION, name)])
+        assert not left.done(), "it is told only after the commit"
+
+    store.write(next_one)
+    assert (seen, left.done(), records.calls) == ([["a"]], True, 1)
+
+
+def test_what_is_left_is_committed_though_nobody_writes_any_more(store: SqliteStore) -> None:
+    store.leave(lambda tx: tx.secrets.add(a_secret("a"))).result(timeout=20)
+    assert kept(store) == ["a"]
+
+
+def test_closing_finishes_what_was_left(tmp_path: Path, store: SqliteStore) -> None:
+    closing = SqliteStore(tmp_path / "store.sqlite", SimulatedClock())
+    closing.leave(lambda tx: tx.secrets.add(a_secret("a")))
+    closing.close()
+    assert kept(store) == ["a"]
+
+
+def test_what_is_written_together_is_one_commit_and_each_work_is_undone_by_itself(
+    store: SqliteStore, records: Records
+) -> None:
+    def broken(tx: Tx) -> None:
+        tx.secrets.add(a_secret("b"))
+        raise ZeroDivisionError
+
+    works = [lambda tx: tx.secrets.add(a_secret("a")), broken, lambda tx: tx.secrets.add(a_secret("c"))]
+    one, two, three = store.write_together(works)
+    assert records.calls == 1
+    assert (one.result().name, three.result().name) == ("a", "c")
+    with pytest.raises(ZeroDivisionError):
+        two.result()
+    assert kept(store) == ["a", "c"]
