@@ -35,6 +35,7 @@ T = TypeVar("T")
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:simulated"
 ROOT = Principal("000000000000", "arn:aws:iam::000000000000:root", "AKIATEST")
 LEASE_SECONDS = 15.0
+_FULL = 2  # SQLite's number
 
 
 class SimulatedClock:
@@ -78,7 +79,7 @@ class MortalStore:
 
     def __init__(self, store: Store, death: Death) -> None:
         self._store, self._death = store, death
-        self._left: list[tuple[Callable[[Tx], Any], Future[Any]]] = []  # what dies with the worker
+        self._left: list[tuple[Callable[[Tx], Any], bool, Future[Any]]] = []  # what dies with the worker
 
     def read(self) -> Any:
         if self._death.is_dead:
@@ -90,23 +91,28 @@ class MortalStore:
             raise Killed
         return self._store.glance(known)
 
-    def submit(self, work: Callable[[Tx], T]) -> Any:
+    def submit(self, work: Callable[[Tx], T], *, lasts: bool = True) -> Any:
         self._death.pass_by("before a write")
         left, self._left = self._left, []
-        *before, done = self._store.write_together([*(one for one, _ in left), work])
-        for (_, promised), made in zip(left, before, strict=True):
+        before = [self._store.leave(one, lasts=lasting) for one, lasting, _ in left]
+        done: Future[T] = Future()
+        try:
+            done.set_result(self._store.write(work, lasts=lasts))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is told
+            done.set_exception(error)
+        for (_, _, promised), made in zip(left, before, strict=True):
             _pass_on(made, promised)
         self._death.pass_by("after a write")
         return done
 
-    def write(self, work: Callable[[Tx], T]) -> T:
-        result: T = self.submit(work).result()
+    def write(self, work: Callable[[Tx], T], *, lasts: bool = True) -> T:
+        result: T = self.submit(work, lasts=lasts).result()
         return result
 
-    def leave(self, work: Callable[[Tx], T]) -> "Future[T]":
+    def leave(self, work: Callable[[Tx], T], *, lasts: bool = True) -> "Future[T]":
         self._death.pass_by("before a write is left")
         promised: Future[T] = Future()
-        self._left.append((work, promised))
+        self._left.append((work, lasts, promised))
         return promised
 
     def close(self) -> None:
@@ -214,6 +220,9 @@ class World:
         self.functions = {"simulated": RotationFunction(SingleUser(), "simulated")}
         keyset = Folder(folder).open()
         self.commits = 0
+        self.waits = 0  # for the disk, among them
+        self.keeps_disk = False  # whether a test is going to cut the power
+        self._on_disk: dict[Path, bytes] = {}
         self.house = House(self.settings, keyset, self.functions, self.clock, self._committed)
         self.house.folder.initialise(self.house.server, self.house.store)
         value = {"engine": "simulated", "host": "db.example", "username": "app", "password": first_password}
@@ -257,6 +266,26 @@ class World:
 
     def _committed(self) -> None:
         self.commits += 1
+        level = self.house.store._writer._connection.execute("PRAGMA synchronous").fetchone()[0]
+        if level == _FULL:
+            self.waits += 1
+        if level == _FULL and self.keeps_disk:
+            self._on_disk = {path: path.read_bytes() for path in self._files() if path.exists()}
+
+    def _files(self) -> list[Path]:
+        store = self.house.folder.store
+        return [store, store.with_name(f"{store.name}-wal")]
+
+    def cut_power(self) -> None:
+        """Leave of the store what was on the disk for certain, and start the house anew."""
+        left = dict(self._on_disk)
+        self.house.close()
+        for path in self._files():
+            path.unlink(missing_ok=True)
+        for path, data in left.items():
+            path.write_bytes(data)
+        keyset = Folder(self.settings.data).open()
+        self.house = House(self.settings, keyset, self.functions, self.clock, self._committed)
 
     def worker(self, death: Death) -> "Worker":
         return Worker(self, death)

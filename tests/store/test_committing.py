@@ -11,6 +11,8 @@ from detent.store.sqlite import SqliteStore
 from servers.world import SimulatedClock
 from servers.writers import ACCOUNT, REGION, a_secret
 
+NORMAL, FULL = 1, 2  # SQLite's numbers
+
 
 class Records:
     """Notes each time it was called; fails while told to."""
@@ -106,3 +108,23 @@ def test_what_is_written_together_is_one_commit_and_each_work_is_undone_by_itsel
     with pytest.raises(ZeroDivisionError):
         two.result()
     assert kept(store) == ["a", "c"]
+
+
+def test_a_commit_waits_for_the_disk_if_anything_in_it_is_to_last(tmp_path: Path) -> None:
+    levels: list[int] = []
+    migrate(tmp_path / "store.sqlite")
+
+    def note(tx: Tx) -> None:
+        levels.append(tx.run("PRAGMA synchronous", {}).fetchone()[0])  # type: ignore[attr-defined]
+
+    store = SqliteStore(tmp_path / "store.sqlite", SimulatedClock(), committing=note)
+    store.write(lambda tx: tx.secrets.add(a_secret("a")))
+    store.write(lambda tx: tx.secrets.add(a_secret("b")), lasts=False)
+    store.leave(lambda tx: tx.secrets.add(a_secret("c")))
+    store.write(lambda tx: tx.secrets.add(a_secret("d")), lasts=False)
+    store.leave(lambda tx: tx.secrets.add(a_secret("e")), lasts=False)
+    store.write(lambda tx: tx.secrets.add(a_secret("f")), lasts=False)
+    store.submit(lambda tx: tx.secrets.add(a_secret("g"))).result()
+    assert levels == [FULL, NORMAL, FULL, NORMAL, FULL]
+    assert kept(store) == list("abcdef")
+    store.close()

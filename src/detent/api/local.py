@@ -6,6 +6,7 @@ very process. Who it is, is asked on every call: when a step's session ends, so 
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -137,7 +138,7 @@ class LocalClient:
 
     @property
     def _later(self) -> Callable[[Callable[[Any], None]], object] | None:
-        return None if self._inside.last is None else self._store.leave
+        return None if self._inside.last is None else partial(self._store.leave, lasts=False)
 
     def _perform(self, server: Server, call: Call, body: bytes, tx: Any, later: Any = None) -> Answer:  # noqa: ANN401 - the store's transaction, and `Env.later`
         env = server.env(tx, self._region, call.origin)._replace(later=later)

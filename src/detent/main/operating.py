@@ -79,7 +79,9 @@ class _Within:
         done.set_result(work(self._tx))
         return done
 
-    leave = submit
+    def leave(self, work: Callable[[Tx], T], *, lasts: bool = True) -> Future[T]:
+        del lasts  # as the transaction that is open
+        return self.submit(work)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class StepFunctions(NamedTuple):
         invoked = self.runner.invoke(invocation)
         with self.store.read() as tx:
             told = function_calls.step_told(self._env(tx, step), step, invoked)
-        self.store.leave(partial(self._keep_log, step, invocation, told.log))  # with the step's own record
+        self.store.leave(partial(self._keep_log, step, invocation, told.log), lasts=False)  # with the step's own record
         if told.reason is not None:
             raise FunctionFailed(told.reason, function_calls.fault_of(invoked))
         return None

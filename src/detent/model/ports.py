@@ -44,8 +44,11 @@ class Transactions(Protocol):
     def submit(self, work: Callable[[Any], T]) -> "Future[T]":
         """Run work in a write transaction; the future resolves after the commit. Work that raises leaves no trace."""
 
-    def leave(self, work: Callable[[Any], T]) -> "Future[T]":
-        """Run work like `submit`, but with the next commit of this process, and before what is submitted later."""
+    def leave(self, work: Callable[[Any], T], *, lasts: bool = True) -> "Future[T]":
+        """Run work like `submit`, but with the next commit of this process, and before what is submitted later.
+
+        Unless it `lasts`, it asks for no wait for the disk either.
+        """
 
 
 @dataclass(frozen=True, slots=True)

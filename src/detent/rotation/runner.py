@@ -58,6 +58,12 @@ class Done:
     fault: Fault = Fault.OTHER
     refuted: bool = False
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether its record need not last: should a power cut undo it, the step is done again and finds all done."""
+        rotation = self.step.rotation
+        return self.reason is None and rotation.purpose is Purpose.ROTATE and rotation.step in (Step.SET, Step.TEST)
+
 
 @dataclass(frozen=True, slots=True)
 class Runner:
@@ -84,7 +90,8 @@ class Runner:
         try:
             while may_go_on():
                 turn = partial(self._turn, rotation=rotation, done=done)
-                prepared = self.store.write(turn) if begun is None else begun.result()
+                lasts = done is None or not done.is_repeatable
+                prepared = self.store.write(turn, lasts=lasts) if begun is None else begun.result()
                 begun = None
                 if prepared is None:
                     return

@@ -115,6 +115,9 @@ class Scheduler:
         self._looked = now
         return self._next_due is not None and self._next_due <= now
 
+    def _renewed(self, rotation: Rotation, tx: Tx) -> bool:
+        return tx.rotations.renew(rotation, self.lease_seconds)
+
     def _drive(self, lease: Lease, begun: Future[Any]) -> None:
         try:
             self.drive(lease.rotation, lambda: lease.holds() and not self.stopping.is_set(), begun)
@@ -128,7 +131,8 @@ class Scheduler:
         for lease in [lease for lease in self._leases.values() if lease.is_due()]:
             before = steady()
             rotation = lease.rotation
-            if self.store.write(lambda tx, held=rotation: tx.rotations.renew(held, self.lease_seconds)):  # type: ignore[misc]
+            renew = partial(self._renewed, rotation)
+            if self.store.write(renew, lasts=False):  # what a power cut undoes, it ends too
                 lease.since = before
             else:
                 lease.lost = True

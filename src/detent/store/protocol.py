@@ -663,13 +663,16 @@ class Store(Protocol):
         Work that raises is undone and leaves the others of its batch alone; an error with `keeps_changes` is not.
         """
 
-    def write(self, work: Callable[[Tx], T]) -> T:
-        """Run work like `submit`, and wait."""
+    def write(self, work: Callable[[Tx], T], *, lasts: bool = True) -> T:
+        """Run work like `submit`, and wait.
+
+        Unless it `lasts`, a power cut may undo it until a later commit does; nobody may have been told of it by then.
+        """
 
     def write_together(self, works: Sequence[Callable[[Tx], T]]) -> "list[Future[T]]":
         """Run works like `submit`, one after the other and mostly in one commit, and wait for all."""
 
-    def leave(self, work: Callable[[Tx], T]) -> "Future[T]":
+    def leave(self, work: Callable[[Tx], T], *, lasts: bool = True) -> "Future[T]":
         """Run work like `submit`, but with the next commit of this process, a second from now at the latest.
 
         It runs before whatever is submitted later. For what nobody waits for; a process that dies meanwhile loses it.

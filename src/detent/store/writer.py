@@ -5,6 +5,9 @@ several processes fair: SQLite's own waiting starves one of two busy processes.
 
 Who waits for its write commits it itself, with everything else that is queued; a thread does it for those who must
 not wait, such as an event loop. What nobody waits for is left in the queue for whoever commits next.
+
+A batch waits for the disk unless none of its jobs needs to last: SQLite then writes the log and does not sync it. What
+was written so is seen at once, survives the death of every process, and is on the disk with the next batch that lasts.
 """
 
 import fcntl
@@ -31,6 +34,7 @@ class Job:
 
     work: Callable[[Tx], Any]
     done: "Future[Any]"
+    lasts: bool
 
 
 class Writer:
@@ -57,6 +61,7 @@ class Writer:
         self._turn = threading.Lock()  # whoever holds it may use the connection
         self._left = threading.Event()  # whether a job was left to the thread
         self._closing = False
+        self._syncs = True  # as `connect` opened the connection
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -67,15 +72,15 @@ class Writer:
             self._left.set()
         return done
 
-    def leave(self, work: Callable[[Tx], Any]) -> "Future[Any]":
+    def leave(self, work: Callable[[Tx], Any], *, lasts: bool = True) -> "Future[Any]":
         """Queue the work for whoever commits next; the thread looks after a moment."""
-        job = Job(work, Future())
+        job = Job(work, Future(), lasts)
         self._jobs.append(job)
         return job.done
 
-    def write(self, works: Sequence[Callable[[Tx], Any]]) -> "list[Future[Any]]":
+    def write(self, works: Sequence[Callable[[Tx], Any]], *, lasts: bool = True) -> "list[Future[Any]]":
         """Do the works in this thread, unless whoever has the turn takes them along; done when this returns."""
-        done = [self.leave(work) for work in works]
+        done = [self.leave(work, lasts=lasts) for work in works]
         while not done[-1].done():
             self._commit_queued()
         return done
@@ -108,6 +113,7 @@ class Writer:
         replies: list[Callable[[], None]] = []
         try:
             with self._locked():
+                self._sync(needed=any(job.lasts for job in batch))
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     replies = [self._perform(job) for job in batch]
@@ -122,6 +128,11 @@ class Writer:
             replies = [_failure(job, error) for job in batch]
         for reply in replies:
             reply()
+
+    def _sync(self, *, needed: bool) -> None:
+        if needed is not self._syncs:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if needed else 'NORMAL'}")
+            self._syncs = needed
 
     def _perform(self, job: Job) -> Callable[[], None]:
         self._connection.execute("SAVEPOINT job")
