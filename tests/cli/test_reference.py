@@ -26,7 +26,6 @@ def test_every_command_is_in_the_reference() -> None:
         "serve",
         "env",
         "rotate",
-        "secrets",
         "rotations",
         "rotation",
         "approve",
@@ -57,6 +56,7 @@ def test_every_command_is_in_the_reference() -> None:
         "webhooks",
         "checks",
         "schedule",
+        "secrets",
     }
     assert all(f"## `detent {name}`" in REFERENCE.read_text() for name in names | groups)
 
