@@ -10,7 +10,7 @@ from detent import __version__
 from detent.cli.commands import app
 
 REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference" / "cli.md"
-MAKE = "typer detent.cli.commands utils docs --name detent --output docs/reference/cli.md"
+MAKE = "make docs"
 
 
 def test_the_reference_of_the_commands_is_up_to_date() -> None:
