@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Mapping
+from importlib.metadata import distribution
 from pathlib import Path
 
 
@@ -40,3 +41,18 @@ def drivers(folder: Path, *left_out: str) -> dict[str, str]:
         wheel(folder, "pymongo", "3.13")
         wheel(folder, "pymongo", "4.0")
     return {"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
+
+
+def wheel_of(folder: Path, name: str) -> Path:
+    """Make the wheel again that a package of this environment was installed from."""
+    found = distribution(name)
+    tags = [
+        line.partition(": ")[2].split("-") for line in str(found.read_text("WHEEL")).splitlines() if "Tag: " in line
+    ]
+    parts = "-".join(".".join(dict.fromkeys(tag[part] for tag in tags)) for part in range(3))
+    made = folder / f"{found.name.replace('-', '_')}-{found.version}-{parts}.whl"
+    with zipfile.ZipFile(made, "w") as archive:
+        for path in found.files or ():
+            if ".." not in path.parts and path.suffix != ".pyc" and path.name not in {"INSTALLER", "REQUESTED"}:
+                archive.write(path.locate(), str(path))
+    return made
