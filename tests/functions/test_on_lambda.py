@@ -19,7 +19,7 @@ import pytest
 import detent
 from cli.command import detent as command
 from cli.command import success
-from cli.packages import wheel_of
+from cli.packages import only_from, wheel_of
 from deploy.template import allowed_actions
 from detent.functions.builtin import BUILTIN
 from servers.aws import Aws, rotate, start_rotation, worker
@@ -49,9 +49,8 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         for distribution in WHEELS[BUILTIN[name].engine]:
             wheel_of(folder, distribution)
         out = folder / "function.zip"
-        from_here = {"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
         arguments = ("functions", "package", name, "--out", out, "--architecture", ARCHITECTURE)
-        success(command(*arguments, env={"HOME": str(folder), **from_here}))
+        success(command(*arguments, env={"HOME": str(folder), **only_from(folder)}))
         return out
 
     return cache(made)

@@ -70,7 +70,7 @@ def package(wanted: Wanted) -> None:
 
 def _minor(runtime: str | None) -> int:
     """Which packages are needed is asked of this Python: for an older one it would leave some out."""
-    match = _RUNTIME.fullmatch(runtime or f"python3.{_THIS_MINOR}")
+    match = _RUNTIME.fullmatch(f"python3.{_THIS_MINOR}" if runtime is None else runtime)
     if match is None or int(match[1]) < _THIS_MINOR:
         raise CommandFailed(f"--runtime must be python3.{_THIS_MINOR}, which runs this command, or a later one")
     return int(match[1])
