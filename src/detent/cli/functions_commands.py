@@ -1,7 +1,7 @@
 """`detent functions`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -150,3 +150,31 @@ def rm(name: Name, data: Server = None) -> None:
 
     with connected(data) as server:
         user_functions.remove(server, name)
+
+
+@app.command()
+def package(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|DIR",
+            help="A function that comes with Detent, or a folder of your own that holds function.py.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(**_FILE, help="The zip to write.", show_default=False)],
+    architecture: Annotated[
+        Literal["x86_64", "arm64"], typer.Option(help="The processor that it is for, in Lambda's words.")
+    ] = "x86_64",
+    runtime: Annotated[
+        str | None, typer.Option(metavar="python3.N", help="Lambda's Python that it is for. Default: this one's.")
+    ] = None,
+) -> None:
+    """Make a zip that AWS Lambda runs: the function with its driver, and nothing of this server.
+
+    Of your own folder, function.py has the function handler, and requirements.txt may name packages; its tests are
+    left out. Versions are those that are installed here. The same command gives the same bytes.
+    """
+    from detent.cli import lambda_package  # noqa: PLC0415 - as above
+
+    lambda_package.package(lambda_package.Wanted(name, out, architecture, runtime))
