@@ -118,7 +118,7 @@ class Direct:
         self._handler = loaded(server.folder, server.url, self._secrets)
 
     def begin(self) -> str:
-        """Store a pending value, as only a rotation can leave its version without one: createSecret's two last calls."""
+        """Store a pending value, as only a rotation can leave its version without one, by two calls as createSecret."""
         token = str(uuid4())
         value = json.loads(self._secrets.get_secret_value(SecretId=self._id)["SecretString"])
         text = json.dumps({**value, "password": token})

@@ -321,7 +321,7 @@ class Worker:
         world.database.death = death
         server = world.house.server
 
-        def client(credentials: SessionCredentials, last: LastCall) -> LocalClient:
+        def client(credentials: SessionCredentials, last: LastCall | None) -> LocalClient:
             return LocalClient(server, self.store, of_session(credentials.access_key_id, last), credentials.region)
 
         caller = MortalCaller(InProcess(world.functions, server.regions, client, world.clock), death)

@@ -14,7 +14,7 @@ from detent.model.ports import LastCall
 from detent.model.rotation import State, Step
 from detent.model.secret import CURRENT
 from detent.service import history, versions
-from servers.world import Death, World
+from servers.world import LEASE_SECONDS, Death, World
 
 TOKEN = "t" * 32
 PATIENCE = 20
@@ -185,3 +185,16 @@ def test_after_a_power_cut_that_undid_what_had_not_to_last_the_rotation_is_finis
     world.settle()
     assert world.rotation(TOKEN).state is State.SUCCEEDED
     assert world.current_logs_in()
+
+
+def test_a_read_that_no_step_records_is_noted_before_its_answer(world: World) -> None:
+    world.rotate(TOKEN)
+    worker = world.worker(Death())
+    [claimed] = worker.store.write(lambda tx: tx.rotations.claim_due("one", LEASE_SECONDS, 10))
+    prepared = worker.store.write(lambda tx: worker.runner.prepare(tx, claimed))
+    assert prepared is not None
+    before = world.commits
+    client = world.house.client(prepared.call.credentials)
+    client.get_secret_value(SecretId=prepared.secret.arn)
+    assert world.commits - before == 1
+    assert client.last is client, "what it is asked is done before it is answered"

@@ -101,7 +101,7 @@ class StepCall:
     credentials: SessionCredentials
     deadline: datetime
     is_builtin: bool = False  # known to be no user's own; else that is to be found out
-    last: LastCall = field(default_factory=LastCall, compare=False)
+    last: LastCall | None = field(default=None, compare=False)  # None: nothing records this step
 
 
 EXPLAIN = "explainSecret"  # a step that functions may declare: which versions log in now

@@ -52,7 +52,7 @@ class InProcess:
         self,
         functions: Mapping[str, Function],
         regions: frozenset[str],
-        client_for: Callable[[SessionCredentials, LastCall], Any],
+        client_for: Callable[[SessionCredentials, LastCall | None], Any],
         clock: Clock,
     ) -> None:
         """Take the functions by name, where each account has them, and how a step's client is made."""

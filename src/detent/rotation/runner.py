@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from detent.model.errors import FunctionFailed, StaleRevision
 from detent.model.faults import Fault
-from detent.model.ports import Audit, Clock, FunctionCaller, Gate, Scrubber, SessionIssuer, StepCall, Traits
+from detent.model.ports import Audit, Clock, FunctionCaller, Gate, LastCall, Scrubber, SessionIssuer, StepCall, Traits
 from detent.model.rotation import (
     MOST_REPLACED,
     Attempt,
@@ -168,7 +168,7 @@ class Runner:
             "ClientRequestToken": token,
             "RotationToken": str(credentials.rotation_token.reveal()),
         }
-        return StepCall(function, event, credentials, deadline, traits.is_builtin)
+        return StepCall(function, event, credentials, deadline, traits.is_builtin, LastCall())
 
     def _begin(self, tx: Tx, rotation: Rotation, secret: Secret) -> tuple[Rotation, Secret]:
         """Give a planned rotation its token: that of an incomplete one, which is tried again, or a new one."""
@@ -197,7 +197,8 @@ class Runner:
     def _conclude(self, tx: Tx, done: Done) -> tuple[Rotation, Secret] | None:
         """Record what the call gave; tells where the rotation stands now if the step succeeded."""
         prepared, now = done.step, done.ended
-        reason = done.reason or prepared.call.last.failure()
+        last = prepared.call.last
+        reason = done.reason or (None if last is None else last.failure())
         rotation = _held(tx, prepared.rotation)
         secret = None if rotation is None else tx.secrets.keyed(rotation.secret)
         if rotation is None or secret is None:
