@@ -112,6 +112,23 @@ def test_a_step_that_fails_on_aws_says_why_without_a_secret_value(
     assert "no known password logs in" in failure
 
 
+@pytest.mark.parametrize("action", ["DescribeSecret", "GetSecretValue", "GetRandomPassword", "PutSecretValue"])
+def test_an_action_that_the_role_lacks_is_named_by_the_step_that_needs_it(
+    action: str, packed: Callable[[str], Path], aws: Aws, canary: Canary
+) -> None:
+    package, secrets = packed("detent-redis-single-user"), aws.client("secretsmanager")
+    value = {"engine": "redis", "host": "127.0.0.1", "username": "app", "password": canary.value()}
+    arn = secrets.create_secret(Name=f"lacks/{action}", SecretString=json.dumps(value))["ARN"]
+    event = {"SecretId": arn, "ClientRequestToken": start_rotation(secrets, arn, aws.deploy(package))}
+    role = [allowed for allowed in allowed_actions() if not allowed.endswith(f":{action}")]
+    variables = {**aws.credentials_of(role), "SECRETS_MANAGER_ENDPOINT": aws.endpoint}
+    with worker(package, variables, canary) as running:
+        failure = running.invoke({**event, "Step": "createSecret"})
+    assert failure is not None
+    assert "the secrets manager refused" in failure
+    assert f"not authorized to perform: secretsmanager:{action}" in failure
+
+
 def test_the_packed_world_has_no_room_of_the_server(packed: Callable[[str], Path]) -> None:
     rooms = {path.stem for path in Path(detent.__file__).parent.iterdir()} - {"functions", "__init__", "__pycache__"}
     assert {"main", "service", "store", "crypto", "api"} <= rooms
