@@ -17,9 +17,8 @@ from typing import Final
 
 from rich.text import Text
 
-import detent.functions
 from detent import __version__
-from detent.cli import own_folder
+from detent.cli import framework, own_folder
 from detent.cli.drivers import drivers_of, versions
 from detent.cli.failure import CommandFailed
 from detent.cli.function_code import packed
@@ -35,10 +34,6 @@ from detent.functions.contract import RotationFunction
 from detent.functions.strategies import STRATEGIES
 
 handler = RotationFunction(STRATEGIES["{strategy}"], "{engine}")
-'''
-_PACKAGE: Final = '''"""The part of Detent that rotates: detent.functions, and nothing of the server."""
-
-__version__ = "{version}"
 '''
 # Of this machine, or of how pip came by a package: they would differ from one machine to another.
 _OF_THIS_MACHINE: Final = ("bin", *(f"*.dist-info/{name}" for name in ("RECORD", "INSTALLER", "REQUESTED", "*.json")))
@@ -81,13 +76,13 @@ def _fill(code: Path, wanted: Wanted, platform: Platform) -> None:
     """Install first: the function's own files go before those of a package."""
     own = None if wanted.named in BUILTIN else _own(wanted.named)
     requirements = drivers_of(BUILTIN[wanted.named].engine if own is None else own_folder.engine_of(own))
-    listed = None if own is None else own / own_folder.REQUIREMENTS
-    if listed is not None and listed.is_file():
+    listed = None if own is None else own_folder.requirements_of(own)
+    if listed is not None:
         requirements += ["--requirement", str(listed)]
     code.mkdir()
     if requirements:
         _install(code, requirements, platform)
-    _add_framework(code)
+    framework.add(code)
     if own is None:
         (code / own_folder.CODE).write_text(_entry(wanted.named), encoding="utf-8")
     else:
@@ -121,12 +116,6 @@ def _install(code: Path, requirements: list[str], platform: Platform) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
-
-
-def _add_framework(code: Path) -> None:
-    (room,) = detent.functions.__path__
-    shutil.copytree(room, code / "detent" / "functions", ignore=shutil.ignore_patterns("__pycache__"))
-    (code / "detent" / "__init__.py").write_text(_PACKAGE.format(version=__version__), encoding="utf-8")
 
 
 def _entry(name: str) -> str:

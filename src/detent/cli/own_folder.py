@@ -30,6 +30,17 @@ _SURROUNDINGS: Final = {
 }
 
 
+def is_one(folder: Path) -> bool:
+    """Say whether a folder is laid out so."""
+    return (folder / CODE).is_file()
+
+
+def requirements_of(folder: Path) -> Path | None:
+    """Give the file that names its packages; None: it needs none, or is laid out otherwise."""
+    listed = folder / REQUIREMENTS
+    return listed if is_one(folder) and listed.is_file() else None
+
+
 def engine_of(folder: Path) -> str:
     """Load the function as Lambda does, in a process of its own, and ask for its engine; empty: it is of none.
 
