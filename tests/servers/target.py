@@ -28,6 +28,7 @@ class Target(ABC):
     refuses_plaintext: ClassVar[type[Exception]] = EngineUnavailable
     writes_log: ClassVar[str] = ""  # stands in log_text() after a change, as a sign that the log is on
     drivers: ClassVar[tuple[str, ...]] = ()  # modules without which the engine cannot connect
+    guards_lists: ClassVar[bool] = True  # where keys are issued: who may make none may not list them either
 
     @property
     def module(self) -> Engine:
