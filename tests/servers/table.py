@@ -10,6 +10,7 @@ from servers.iam import IamTarget, start_moto
 from servers.mariadb import start_mariadb
 from servers.postgres import start_postgres
 from servers.redis import start_redis
+from servers.ssh import start_sshd
 from servers.target import Target
 
 # name of the row, which begins with the engine's -> what starts the server, to be ended by the stack
@@ -20,6 +21,7 @@ SERVERS: dict[str, Callable[[ExitStack, Certificates], Target]] = {
     "redis-alone": partial(start_redis, kind="alone"),
     "redis-replicated": partial(start_redis, kind="replicated"),
     "iam": lambda running, _: IamTarget(*start_moto(running)),
+    "ssh": start_sshd,
 }
 # every row with every function of its engine
 ROWS = [(row, name) for row in SERVERS for name in BUILTIN if BUILTIN[name].engine == row.partition("-")[0]]
