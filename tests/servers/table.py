@@ -6,6 +6,7 @@ from functools import partial
 
 from detent.functions.builtin import BUILTIN
 from servers.certificates import Certificates
+from servers.forge import start_forge
 from servers.iam import IamTarget, start_moto
 from servers.mariadb import start_mariadb
 from servers.postgres import start_postgres
@@ -22,6 +23,7 @@ SERVERS: dict[str, Callable[[ExitStack, Certificates], Target]] = {
     "redis-replicated": partial(start_redis, kind="replicated"),
     "iam": lambda running, _: IamTarget(*start_moto(running)),
     "ssh": start_sshd,
+    "http": start_forge,
 }
 # every row with every function of its engine
 ROWS = [(row, name) for row in SERVERS for name in BUILTIN if BUILTIN[name].engine == row.partition("-")[0]]
