@@ -189,17 +189,22 @@ def test_a_key_that_no_header_may_hold_is_no_login_and_is_not_sent(canned: Canne
     assert canned.asked == []
 
 
-def test_basic_authentication_is_made_of_what_the_description_says(
+def test_basic_authentication_and_other_headers_are_what_the_description_says(
     canned: Canned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from servers import forge  # noqa: PLC0415 - its folder
 
     text = (Path(forge.__file__).parent / "services" / "forge.toml").read_text()
-    text = 'basic = "{key_id}:{secret}"\n' + text.replace("Bearer {secret}", "Basic {basic}")
+    text = text.replace('"Bearer {secret}"', '"Basic {basic}"\naccept = "application/vnd.forge+json"')
+    text = f'basic = "{{key_id}}:{{secret}}"\n{text}'
     (tmp_path / "shop.toml").write_text(text)
     monkeypatch.setenv("HTTP_SERVICES", str(tmp_path))
     connect(canned.value(service="shop")).close()
-    assert canned.asked[0][2]["Authorization"] == "Basic NzpjYW5hcnkta2V5"
+    headers = canned.asked[0][2]
+    assert headers["Authorization"] == "Basic NzpjYW5hcnkta2V5"
+    assert [name.lower() for name in headers].count("accept") == 1
+    assert headers["accept"] == "application/vnd.forge+json"
+    assert "Content-Type" not in headers
 
 
 def test_neither_a_proxy_nor_another_host_is_asked(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -252,7 +253,8 @@ def test_a_host_key_that_is_not_pinned_is_refused_before_the_user_shows_itself(
 ) -> None:
     stranger = new_pair(sshd.folder)[1]
     before = sshd.log_text().count(f"user {value['username']} ")
-    for pinned in (stranger, [stranger], new_pair(sshd.folder, "-t", "ecdsa", "-N", "")[1]):
+    unknown = f"ssh-unknown {b64encode(bytes([0, 0, 0, 11]) + b'ssh-unknown' + b'key').decode()}"
+    for pinned in (stranger, [stranger], new_pair(sshd.folder, "-t", "ecdsa", "-N", "")[1], unknown):
         with pytest.raises(EngineUnavailable, match="host key is not the one that the secret pins") as caught:
             opened({**value, "host_key": pinned})
         assert caught.value.__context__ is None
@@ -301,6 +303,7 @@ def test_a_server_that_wants_more_than_the_key_or_no_key_blames_nobody(certifica
     for setting, said in (
         ("AuthenticationMethods=publickey,keyboard-interactive", "asks for more than the key: keyboard-interactive"),
         ("PubkeyAuthentication=no", "takes no public keys"),
+        ("MaxAuthTries=0", "connection was lost before the login; with sshd's MaxAuthTries"),
     ):
         with ExitStack() as running:
             more = (setting, "KbdInteractiveAuthentication=yes")

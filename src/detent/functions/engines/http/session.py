@@ -1,23 +1,18 @@
 """The keys of one user of a described service, as a rotation changes them."""
 
-import base64
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import quote
 
 from detent.functions.abilities import Issued, Key
 from detent.functions.engines import Login
 from detent.functions.engines.http.description import Description
 from detent.functions.engines.http.exchange import Answer, Exchange, found
+from detent.functions.engines.http.requests import Requests
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, NoRoom
 from detent.functions.passwords import Password
 
 _MOST_PAGES: Final = 100
-_SENDABLE: Final = re.compile(r"[\x20-\x7e]*")
-_METHODS: Final = {"test": "GET", "issue": "POST", "list": "GET", "revoke": "DELETE"}
 
 
 class HttpSession:
@@ -25,12 +20,13 @@ class HttpSession:
 
     def __init__(self, exchange: Exchange, description: Description, login: Login) -> None:
         self._exchange = exchange
+        self._requests = Requests(exchange, description, login)
         self._description = description
         self._login = login
 
     def prove(self) -> None:
         """Ask as the description's test says. Raises LoginRejected where the key is none, or another user's."""
-        answer, mode = self._asked("test"), self._exchange.mode
+        answer, mode = self._requests.ask("test"), self._exchange.mode
         if answer.status in self._description.statuses("refused"):
             raise LoginRejected(f"login refused: the service takes no such key ({answer.status})", mode)
         if answer.status in self._description.statuses("denied"):
@@ -46,7 +42,7 @@ class HttpSession:
 
     def ping(self) -> None:
         """Ask the same once more."""
-        self._done("test", self._asked("test"), self._login.username)
+        self._done("test", self._requests.ask("test"), self._login.username)
 
     def close(self) -> None:
         """End the connection."""
@@ -62,13 +58,13 @@ class HttpSession:
 
     def issue_key(self, user: str, mark: str) -> Issued:
         """Have one made, named by its mark."""
-        answer = self._asked("issue", user=user, mark=mark)
+        answer = self._requests.ask("issue", user=user, mark=mark)
         self._done("issue", answer, user)
         return Issued(self._told(answer.said, "issue.id"), Password(self._told(answer.said, "issue.secret")))
 
     def revoke_key(self, user: str, key: str) -> None:
         """End it; one that is gone is content."""
-        answer = self._asked("revoke", user=user, key_id=key)
+        answer = self._requests.ask("revoke", user=user, key_id=key)
         if answer.status not in self._description.statuses("gone"):
             self._done("revoke", answer, user)
 
@@ -76,7 +72,7 @@ class HttpSession:
         path, keys, more = "path", self._description.text("list.keys"), self._description.text("list.next")
         following = ""
         for _ in range(_MOST_PAGES):
-            answer = self._asked("list", path, user=user, next=following)
+            answer = self._requests.ask("list", path, user=user, next=following)
             self._done("list", answer, user)
             page = answer.at(keys) if keys else answer.said
             if not isinstance(page, list):
@@ -87,27 +83,6 @@ class HttpSession:
                 return
             path = "next_path"
         raise EngineUnavailable(f"the service lists keys of {user!r} on more than {_MOST_PAGES} pages")
-
-    def _asked(self, verb: str, path: str = "path", **texts: str) -> Answer:
-        own = {"user": self._login.username, "key_id": str(self._login.settings["key_id"])}
-        told = {**own, **texts}
-        request = self._description.said.get(verb, {})
-        body = request.get("body")
-        content = None if body is None else json.dumps(_filled(body, {**told, "secret": self._login.password.reveal()}))
-        place = _filled(request[path], {name: quote(text, safe="") for name, text in told.items()})
-        method = request.get("method", _METHODS[verb])
-        headers = self._headers(own, has_body=body is not None)
-        return self._exchange.ask(method, place, headers, content.encode() if content else None)
-
-    def _headers(self, own: Mapping[str, str], *, has_body: bool) -> dict[str, str]:
-        told = {**own, "secret": self._login.password.reveal()}
-        basic = _filled(self._description.text("basic"), told)
-        told["basic"] = base64.b64encode(basic.encode()).decode()
-        headers = {name: _filled(text, told) for name, text in self._description.said.get("headers", {}).items()}
-        if not all(map(_SENDABLE.fullmatch, headers.values())):
-            raise LoginRejected("login refused: the key has characters that no header may have", self._exchange.mode)
-        kind = {"Content-Type": "application/json"} if has_body else {}
-        return {"Accept": "application/json", "User-Agent": "detent", **kind, **headers}
 
     def _done(self, verb: str, answer: Answer, user: str) -> None:
         """Raise what an answer means that says no."""
@@ -183,15 +158,3 @@ def _age(said: Any) -> tuple[bool, float, str]:  # noqa: ANN401 - as above
     """Let numbers be compared with numbers, and texts with texts."""
     is_number = isinstance(said, int | float)
     return (not is_number, said if is_number else 0, "" if is_number else _text(said))
-
-
-def _filled(part: Any, texts: Mapping[str, str]) -> Any:  # noqa: ANN401 - whatever TOML holds
-    """Put texts where their placeholders stand, once: what a text holds is no placeholder."""
-    match part:
-        case str():
-            return re.sub(r"\{(\w+)\}", lambda name: texts.get(name[1], name[0]), part)
-        case dict():
-            return {key: _filled(inner, texts) for key, inner in part.items()}
-        case list():
-            return [_filled(inner, texts) for inner in part]
-    return part

@@ -13,8 +13,8 @@ from typing import Any, Final
 from detent.functions.engines import Facts, Login, Privileges, Remaining
 from detent.functions.engines.ssh.authorized_keys import blob_in
 from detent.functions.engines.ssh.files import is_name, path_faults
+from detent.functions.engines.ssh.login import logged_in
 from detent.functions.engines.ssh.session import SshSession
-from detent.functions.engines.ssh.wire import logged_in
 
 _HOST_KEY: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
