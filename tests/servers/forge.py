@@ -174,7 +174,7 @@ class ForgeTarget(Target):
         self._issued: dict[tuple[str, str], ForgeKey] = {}
 
     def product(self) -> str:
-        return "forge 1"
+        return "forge 1, a service of the tests"
 
     def value(self, user: str, password: str, **settings: Any) -> dict[str, Any]:
         place = {"engine": "http", "service": "forge", "host": "127.0.0.1", "port": self.port}

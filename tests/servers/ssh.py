@@ -48,7 +48,7 @@ class SshTarget(Target):
         with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
             banner = connection.recv(100).decode()
         name, _, version = banner.split("-")[2].partition("_")
-        return f"{name} {version.partition('.')[0]}"
+        return f"{name} {version.partition('p')[0]}"
 
     def value(self, user: str, password: str, **settings: Any) -> dict[str, Any]:
         private, public = self._pair(user, password)

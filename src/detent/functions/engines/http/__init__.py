@@ -22,7 +22,7 @@ from detent.functions.tls import TLS_KEYS, tls_faults, tls_mode
 FACTS: Final = Facts(
     names=("http",),
     default_port=443,
-    run_against=("forge 1",),  # the service of docs/how-to/rotate-an-api-key.md
+    run_against=("forge 1, a service of the tests",),
     example={
         "engine": "http",
         "service": "forge",
@@ -46,6 +46,7 @@ FACTS: Final = Facts(
         ),
     },
     open_connections="None stay open: every request carries the key, and a revoked key's are refused.",
+    server_log="What the service writes down is its own; the key travels in headers and bodies, never in a path.",
     password_key="api_key",
     key_id="key_id",
     settle_seconds=30,

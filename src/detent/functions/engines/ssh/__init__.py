@@ -21,7 +21,7 @@ _HOST_KEY: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8Q
 FACTS: Final = Facts(
     names=("ssh", "openssh"),
     default_port=22,
-    run_against=("OpenSSH 9",),
+    run_against=("OpenSSH 9.2",),
     example={
         "engine": "ssh",
         "host": "build.example.com",
@@ -47,6 +47,7 @@ FACTS: Final = Facts(
         ),
     },
     open_connections="Connections stay open; a key that was taken away opens no other one.",
+    server_log="sshd writes down the fingerprint of each key that logs in; the private half never comes to it.",
     password_key="private_key",
     key_id="fingerprint",
 )
