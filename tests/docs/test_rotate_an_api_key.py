@@ -3,12 +3,14 @@
 import json
 import re
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cli.command import detent, success
 from functions.simulator import SecretsSimulator
 from functions.stories import rotate
 from servers.canary import Canary
@@ -74,13 +76,20 @@ def test_the_pages_lambda_finds_its_descriptions_in_its_zip(
     forge: ForgeTarget, value: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "in the zip, and `HTTP_SERVICES` is `services`" in PAGE
-    describe(tmp_path / "services")
-    monkeypatch.chdir(tmp_path)  # as Lambda does: into what was unpacked
+    folder, packed = tmp_path / "mine", tmp_path / "function.zip"
+    folder.mkdir()
+    describe(folder / "services")
+    (folder / "function.py").write_text(HANDLER)
+    assert "`detent functions package FOLDER --out function.zip`" in PAGE
+    success(detent("functions", "package", folder, "--out", packed))
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(tmp_path / "task")
+    monkeypatch.chdir(tmp_path / "task")  # as Lambda does
     monkeypatch.setenv("HTTP_SERVICES", "services")
     names: dict[str, Any] = {}
-    exec(HANDLER, names)
+    exec(Path("function.py").read_text(), names)
     client = SecretsSimulator()
     arn = client.create(value)
-    rotate(arn, client, function=names["lambda_handler"])
+    rotate(arn, client, function=names["handler"])
     assert forge.alive(client.value(arn))
     assert forge.keys_of(value["username"]) == {value["key_id"], client.value(arn)["key_id"]}
