@@ -74,6 +74,9 @@ class EtcdServer:
             told: dict[str, Any] = json.loads(answer.read())
         return answer.status, told
 
+    def watch(self, key: str, token: str) -> contextlib.closing["Watch"]:
+        return contextlib.closing(Watch(self.host, self.port, key, token))
+
     def token(self, user: str, password: str) -> str:
         """Log in; empty if that is refused."""
         told = self.asked("auth/authenticate", name=user, password=password)[1]
@@ -111,6 +114,25 @@ class EtcdServer:
             return self.asked("kv/range", key=encoded("a"))[0] == 200
         except OSError:
             return False
+
+
+class Watch:
+    """What changes at a key, told over one connection."""
+
+    def __init__(self, host: str, port: int, key: str, token: str) -> None:
+        self._connection = http.client.HTTPConnection(host, port, timeout=30)
+        asked = json.dumps({"create_request": {"key": encoded(key)}})
+        self._connection.request("POST", "/v3/watch", asked, {"Authorization": token})
+        self._told = self._connection.getresponse()
+        assert self.next()["created"]
+
+    def next(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self._told.readline())["result"]
+        return told
+
+    def close(self) -> None:
+        self._told.close()
+        self._connection.close()
 
 
 def encoded(key: str) -> str:

@@ -1,7 +1,7 @@
 """etcd 3.4 and later with authentication switched on, by the JSON gateway that every etcd has.
 
 * A login is proven by its token. etcd hashes passwords itself, so they travel as they are.
-* etcd 3.4 writes a password that is set into its write-ahead log as it is, until the next snapshots; 3.5 does not.
+* etcd 3.4 writes a password that is set into its write-ahead log as it is; 3.5 does not. Its folder must be guarded so.
 * No user can change its own password; who changes one needs the role ``root``, which may do everything.
 * Two users are alike when they have the same roles.
 * With JWTs, every change of any user or role ends the tokens of all: clients must log in anew when etcd says that the
@@ -102,6 +102,7 @@ FACTS: Final = Facts(
         Privileges(own=None, admin=("etcdctl user add {admin}", _GRANT.format("{admin}"))),
     ),
     open_connections="Requests by a token of the former password are refused at once; watches that are open go on.",
+    server_log="etcd 3.4 keeps the clear text in its write-ahead log, 3.5 a bcrypt hash; neither is said elsewhere.",
 )
 
 

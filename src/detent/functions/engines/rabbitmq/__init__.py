@@ -42,6 +42,7 @@ FACTS: Final = Facts(
     open_connections=(
         "Connections of AMQP go on; the management API asks for the password at each request, and refuses the former."
     ),
+    server_log="It gets salted SHA-256 hashes; that a user was changed is written down, and each login without a tag.",
 )
 
 
