@@ -9,7 +9,7 @@ from subprocess import run
 import pytest
 
 from detent.functions.engines import etcd as engine
-from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected
+from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, ProbeFailed
 from detent.functions.passwords import Password
 from servers.canned import canned_api
 from servers.certificates import Certificates
@@ -97,7 +97,7 @@ def test_a_pair_is_made_and_kept_alike_by_an_admin_whose_token_is_a_jwt(jwt_etcd
     with admin_of(jwt_etcd, user) as admin:
         for password in ("first-password", "second-password"):
             admin.clone_user(user, f"{user}_clone", Password(password))
-            assert admin.privileges(f"{user}_clone") == admin.privileges(user) == {f"role of {user}"}
+            assert admin.privileges(f"{user}_clone") == admin.privileges(user) == {f"role of {user}", "role probing"}
             assert jwt_etcd.logs_in(f"{user}_clone", password)
             jwt_etcd.grant_more(f"{user}_clone")
 
@@ -118,6 +118,21 @@ def test_a_server_that_asks_nobody_for_a_password_proves_none(own_etcd: EtcdTarg
     own_etcd.server.run("auth/disable")
     with pytest.raises(EngineUnavailable, match="etcdctl auth enable"):
         engine.connect(own_etcd.login(user, OLD), plenty)
+
+
+def test_a_put_is_judged_and_not_done(etcd: EtcdTarget) -> None:
+    user = new_user(etcd)
+    with closing(engine.connect(etcd.login(user, OLD), plenty)) as session:
+        assert session.probe(f"put {user}/x 'a value'") == ["OK"]
+        assert session.probe(f"get {user}/x") is None
+        with pytest.raises(ProbeFailed, match="permission denied"):
+            session.probe("put 'the probe' gone")
+        for odd in ("get", "delete x", "get 'x", "put x"):
+            with pytest.raises(ProbeFailed, match="neither get KEY nor put KEY VALUE"):
+                session.probe(odd)
+        etcd.server.run("kv/put", key=encoded(f"{user}/x"), value=encoded("4 2"))
+        assert session.probe(f"get {user}/x") == ["4 2"]
+        assert session.probe("get 'the probe'") == ["4 2"]
 
 
 def test_a_user_without_a_password_is_refused(etcd: EtcdTarget) -> None:

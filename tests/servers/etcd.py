@@ -150,11 +150,16 @@ class EtcdTarget(Target):
         "no administrator": r"etcdctl user grant-role \w+ root",
     }
     sends: ClassVar = [(HttpApi, "ask")]
+    granted_probe: ClassVar = {"statement": "get 'the probe'", "expect": ["4 2"]}
+    refused_probe: ClassVar = "get 'nobody reads'"
     writes_log: ClassVar = "changed a password of a user"
     offers_tls = True
 
     def __init__(self, server: EtcdServer) -> None:
         self.server = server
+        server.run("kv/put", key=encoded("the probe"), value=encoded("4 2"))
+        server.run("auth/role/add", name="probing")
+        server.run("auth/role/grant", name="probing", perm={"permType": "READ", "key": encoded("the probe")})
 
     def product(self) -> str:
         with contextlib.closing(http.client.HTTPConnection(self.server.host, self.server.port, timeout=30)) as plain:
@@ -168,6 +173,7 @@ class EtcdTarget(Target):
 
     def create_user(self, user: str, password: str) -> None:
         self.server.make_user(user, password)
+        self.server.run("auth/user/grant", user=user, role="probing")
 
     def create_administrator(self, user: str, password: str, over: str) -> None:
         for statement in self.module.FACTS.privileges["alternating-users"].admin:
