@@ -3,6 +3,7 @@
 import shlex
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from http.client import INTERNAL_SERVER_ERROR, UNAUTHORIZED
 from typing import Any, Final
 
@@ -50,6 +51,15 @@ class EtcdSession:
             self._asked("user/grant", user=target, role=role)
         for role in sorted((there or frozenset()) - wanted):
             self._asked("user/revoke", name=target, role=role)
+
+    def make_user(self, like: str, user: str, password: Password) -> None:
+        """Make a clone."""
+        self.clone_user(like, user, password)
+
+    def drop_user(self, user: str) -> None:
+        """Delete it; its roles stay, which others have."""
+        with suppress(_Missing):
+            self._asked("user/delete", name=user)
 
     def privileges(self, user: str) -> frozenset[str]:
         """Name the roles."""

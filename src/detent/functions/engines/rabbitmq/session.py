@@ -63,6 +63,16 @@ class RabbitmqSession:
         for method, path, body in requests_between(there, wanted, target):
             self._done(self._ask(method, path, body))
 
+    def make_user(self, like: str, user: str, password: Password) -> None:
+        """Make a clone."""
+        self.clone_user(like, user, password)
+
+    def drop_user(self, user: str) -> None:
+        """Delete it, and its permissions with it."""
+        reply = self._ask("DELETE", _of(user))
+        if reply.status != NOT_FOUND:
+            self._done(reply)
+
     def privileges(self, user: str) -> frozenset[str]:
         """Name tags, limits and permissions. ChangeRefused to whom the server does not tell even its own."""
         return self._rights(user).names()
