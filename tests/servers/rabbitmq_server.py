@@ -18,6 +18,7 @@ from servers.redis import free_port
 
 _PROGRAMS = Path("/usr/lib/rabbitmq/bin")  # those in /usr/sbin become another user
 _START_SECONDS = 120  # nine on an idle machine
+_TRIES = 3  # another process may take a free port first
 _NODE = "detent@localhost"
 
 
@@ -29,28 +30,20 @@ class RabbitmqServer:
 
     def __init__(self, certificates: Certificates) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="detent-rabbitmq-"))
-        self.amqp_port, self.port, self.tls_port, self._names_port, self._node_port = (free_port() for _ in range(5))
+        self._certificates = certificates
         self._running = contextlib.ExitStack()
-        self._running.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        (self.folder / "rabbitmq.conf").write_text(self._settings(certificates))
-        (self.folder / "plugins").write_text("[rabbitmq_management].")
 
     def __enter__(self) -> Self:
-        with contextlib.ExitStack() as failing:
-            failing.push(self._running)
-            # A node that finds no epmd starts one that outlives it.
-            self._start("/usr/bin/epmd", "-address", self.host, "-port", str(self._names_port))
-            node = self._start(str(_PROGRAMS / "rabbitmq-server"))
-            deadline = time.monotonic() + _START_SECONDS
-            while "Starting broker... completed" not in (self.folder / "out").read_text():
-                assert node.poll() is None, (self.folder / "out").read_text()[-2000:]
-                assert time.monotonic() < deadline, "RabbitMQ did not start"
-                time.sleep(0.1)
-            failing.pop_all()
+        try:
+            assert any(self._serves() for _ in range(_TRIES)), self._said()[-2000:]
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._running.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def asked(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Ask the management API as the operator; give the status and what it told."""
@@ -74,6 +67,28 @@ class RabbitmqServer:
     def written(self) -> str:
         files = [*self.folder.glob("log/*"), *self.folder.glob("http/*"), self.folder / "out"]
         return "\n".join(path.read_text(errors="replace") for path in files if path.is_file())
+
+    def _serves(self) -> bool:
+        """Start on ports that are free now; it takes seconds until the node holds them. False if it ended."""
+        self._running.close()
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        self.amqp_port, self.port, self.tls_port, self._names_port, self._node_port = (free_port() for _ in range(5))
+        (self.folder / "rabbitmq.conf").write_text(self._settings(self._certificates))
+        (self.folder / "plugins").write_text("[rabbitmq_management].")
+        # A node that finds no epmd starts one that outlives it.
+        self._start("/usr/bin/epmd", "-address", self.host, "-port", str(self._names_port))
+        node = self._start(str(_PROGRAMS / "rabbitmq-server"))
+        deadline = time.monotonic() + _START_SECONDS
+        while "Starting broker... completed" not in self._said():
+            assert time.monotonic() < deadline, "RabbitMQ did not start"
+            if node.poll() is not None:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def _said(self) -> str:
+        return (self.folder / "out").read_text()
 
     def _start(self, *command: str) -> "subprocess.Popen[bytes]":
         with (self.folder / "out").open("ab") as out:
