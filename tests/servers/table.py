@@ -7,6 +7,7 @@ from functools import partial
 from detent.functions.builtin import BUILTIN
 from servers.certificates import Certificates
 from servers.iam import IamTarget, start_moto
+from servers.ldap import start_ldap
 from servers.mariadb import start_mariadb
 from servers.postgres import start_postgres
 from servers.redis import start_redis
@@ -19,6 +20,7 @@ SERVERS: dict[str, Callable[[ExitStack, Certificates], Target]] = {
     "mariadb-tls": partial(start_mariadb, kind="tls"),
     "redis-alone": partial(start_redis, kind="alone"),
     "redis-replicated": partial(start_redis, kind="replicated"),
+    "ldap-tls": partial(start_ldap, kind="tls"),
     "iam": lambda running, _: IamTarget(*start_moto(running)),
 }
 # every row with every function of its engine
