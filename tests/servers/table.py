@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from detent.functions.builtin import BUILTIN
+from servers.active_directory import start_active_directory
 from servers.certificates import Certificates
 from servers.iam import IamTarget, start_moto
 from servers.ldap import start_ldap
@@ -21,6 +22,7 @@ SERVERS: dict[str, Callable[[ExitStack, Certificates], Target]] = {
     "redis-alone": partial(start_redis, kind="alone"),
     "redis-replicated": partial(start_redis, kind="replicated"),
     "ldap-tls": partial(start_ldap, kind="tls"),
+    "active_directory": start_active_directory,
     "iam": lambda running, _: IamTarget(*start_moto(running)),
 }
 # every row with every function of its engine
