@@ -8,7 +8,7 @@ import pytest
 
 from detent.functions.builtin import BUILTIN
 from detent.functions.engines import active_directory
-from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused
+from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused, StepFailed
 from detent.functions.passwords import Password
 from functions.simulator import SecretsSimulator
 from functions.stories import STEPS, rotate, run
@@ -168,3 +168,26 @@ def test_a_former_password_that_still_binds_does_not_spoil_a_rotation(lenient: A
     with session(lenient, user, former) as late, pytest.raises(ChangeRefused, match="by a former password"):
         late.change_own_password(Password(NEW))
     assert lenient.alive(client.value(arn))
+
+
+@pytest.mark.parametrize("with_admin", [True, False])
+def test_a_roll_back_is_not_deceived_by_a_former_password_that_still_binds(
+    lenient: ActiveDirectoryTarget, with_admin: bool
+) -> None:
+    user, client = new_user(lenient), SecretsSimulator()
+    link = client.create(lenient.value(new_admin(lenient, user), "admin-password"), name="admin")
+    arn = client.create(lenient.value(user, OLD, **({"masterarn": link} if with_admin else {})))
+    rotate(arn, client, function=FUNCTION)
+    token, current = client.start_rotation(arn), client.secrets[arn].labels["AWSCURRENT"]
+    for step in STEPS[:2]:
+        run(step, arn, token, client, FUNCTION)
+    assert lenient.alive(client.value(arn))  # by the hour's grace
+    if not with_admin:
+        with pytest.raises(StepFailed, match="has had it before"):
+            run("rollbackSecret", arn, current, client, FUNCTION)
+        return
+    for _ in range(2):
+        run("rollbackSecret", arn, current, client, FUNCTION)
+    lenient.server.start()
+    assert lenient.alive(client.value(arn))
+    assert not lenient.alive(client.value(arn, "AWSPENDING"))

@@ -6,8 +6,8 @@ r"""Active Directory, and Samba's domain controllers.
   resets it, to which age and history do not apply, but which ends what was sealed by the former one (DPAPI).
 * Passwords go over TLS only: the server takes none otherwise. They travel as they are, as in every bind.
 * For OldPasswordAllowedPeriod, an hour unless set otherwise, a former password binds too (Samba: ``old password allowed
-  period``). A change repeated within it is seen to be made already. A roll-back within it may take the former password,
-  which still binds, for the one that is set: set the period to 0 where rotations are rolled back.
+  period``). So that a login by it is not taken for one by the password that is set, the password is changed to itself,
+  which history or age forbids mostly, but a former one before all.
 * What a controller was told the others hear within seconds or minutes: name one, best the PDC emulator, as host.
 """
 

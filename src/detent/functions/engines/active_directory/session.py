@@ -41,10 +41,15 @@ class ActiveDirectorySession:
         if not any(one["tokenGroups"] for one in self._directory.read("", "tokenGroups").entries.values()):
             raise EngineUnavailable("the server does not know this login any more")
 
+    def is_former(self) -> bool:
+        """Change the password to itself: of a former one that is refused as such, before age and history are."""
+        said = self._change(self._login.password)
+        return said.code == CONSTRAINT and _FORMER in said.said
+
     def change_own_password(self, new: Password) -> None:
         """Change it by naming the former one; a former one that only still binds has been changed already."""
-        user, old = self._login.username, self._login.password
-        said = self._write(user, ("MODIFY_DELETE", [_written(old)]), ("MODIFY_ADD", [_written(new)]))
+        user = self._login.username
+        said = self._change(new)
         if said.code == CONSTRAINT and _FORMER in said.said:
             if not self._logs_in(new):
                 raise ChangeRefused(f"{user!r} logged in by a former password, which is not taken for a change")
@@ -73,6 +78,10 @@ class ActiveDirectorySession:
     def close(self) -> None:
         """End the connection."""
         self._directory.close()
+
+    def _change(self, new: Password) -> Answer:
+        changes = (("MODIFY_DELETE", [_written(self._login.password)]), ("MODIFY_ADD", [_written(new)]))
+        return self._write(self._login.username, *changes)
 
     def _write(self, user: str, *changes: tuple[str, list[bytes]]) -> Answer:
         return self._directory.modify(entry_of(self._directory, user), "unicodePwd", *changes)
