@@ -11,10 +11,10 @@ import pytest
 from detent.functions.builtin import BUILTIN
 from detent.functions.engines import ldap
 from detent.functions.engines.ldap.hashes import is_of, stored_form
-from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected
+from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, StepFailed
 from detent.functions.passwords import Password
 from functions.simulator import SecretsSimulator
-from functions.stories import rotate
+from functions.stories import STEPS, rotate, run
 from servers.canned_port import answering
 from servers.certificates import Certificates
 from servers.ldap import LdapTarget, hashed, start_ldap
@@ -162,6 +162,31 @@ def test_a_login_by_no_password_is_never_one(directory: LdapTarget) -> None:
 def test_what_is_no_directory_is_an_unavailable_engine(directory: LdapTarget, said: bytes) -> None:
     with answering(said) as port, pytest.raises(EngineUnavailable, match=r"lost|LDAP|no answer"):
         ldap.connect(directory.login("cn=app", OLD, port=port, ssl=False), lambda: 2.0)
+
+
+def test_a_password_becomes_current_only_when_every_replica_takes_it(directory: LdapTarget, plain: LdapTarget) -> None:
+    user, client = new_user(directory), SecretsSimulator()
+    directory.let_change_itself(user)
+    plain.create_user(user, OLD)
+    places = [f"127.0.0.1:{target.server.port}" for target in (directory, plain)]
+    arn = client.create(directory.value(user, OLD, replicas=places))
+    token = client.start_rotation(arn)
+    for step in STEPS[:2]:
+        run(step, arn, token, client, BUILTIN["detent-ldap-dual-password"])
+    with pytest.raises(StepFailed, match=f"the replica {places[1]}: it does not take the password yet"):
+        run("testSecret", arn, token, client, BUILTIN["detent-ldap-dual-password"])
+    plain.set_password(user, client.value(arn, "AWSPENDING")["password"])
+    for step in STEPS[2:]:
+        run(step, arn, token, client, BUILTIN["detent-ldap-dual-password"])
+    login = directory.login(user, client.value(arn)["password"], replicas=["127.0.0.1:1"])
+    with closing(ldap.connect(login, plenty)) as own, pytest.raises(EngineUnavailable, match=r":1: unreachable"):
+        own.ping()
+
+
+@pytest.mark.parametrize("odd", ["ldap-2:389", ["ldap-2"], ["ldap-2:0"], [389], ["a b:389"]])
+def test_replicas_are_named_by_host_and_port(odd: Any) -> None:
+    assert "replicas" in ldap.faults({"username": "cn=app", "replicas": odd})[0]
+    assert ldap.faults({"username": "cn=app", "replicas": ["ldap-2.example.com:389", "[::1]:636"]}) == []
 
 
 def test_what_is_wrong_with_the_keys_is_told_together() -> None:

@@ -8,7 +8,8 @@ r"""Active Directory, and Samba's domain controllers.
 * For OldPasswordAllowedPeriod, an hour unless set otherwise, a former password binds too (Samba: ``old password allowed
   period``). So that a login by it is not taken for one by the password that is set, the password is changed to itself,
   which history or age forbids mostly, but a former one before all.
-* What a controller was told the others hear within seconds or minutes: name one, best the PDC emulator, as host.
+* What a controller was told the others hear within seconds or minutes: name one, best the PDC emulator, as host, and
+  those that the application logs in at as ``replicas``.
 """
 
 from collections.abc import Mapping
@@ -17,8 +18,7 @@ from typing import Any, Final
 from detent.functions.engines import Facts, Login, Privileges, Remaining
 from detent.functions.engines.active_directory.accounts import is_name
 from detent.functions.engines.active_directory.session import ActiveDirectorySession, logged_in
-from detent.functions.engines.ldap import LDAPS_KEY, ldaps_faults
-from detent.functions.tls import TLS_KEYS
+from detent.functions.engines.ldap import DIRECTORY_KEYS, directory_faults
 
 _RESET: Final = "00299570-246d-11d0-a768-00aa006e0529"  # AD: the right "Reset Password", which Windows' dsacls names so
 
@@ -34,7 +34,7 @@ FACTS: Final = Facts(
         "password": "…",
     },
     session=ActiveDirectorySession,
-    keys={**LDAPS_KEY, **TLS_KEYS},
+    keys=DIRECTORY_KEYS,
     privileges={
         "single-user": Privileges(
             own=(),
@@ -49,12 +49,12 @@ FACTS: Final = Facts(
 
 
 def faults(value: Mapping[str, Any]) -> list[str]:
-    """Check the form of the user's name, and the keys of TLS."""
+    """Check the form of the user's name, and the keys of every directory."""
     user = value.get("username")
     found = []
     if isinstance(user, str) and user and not is_name(user):
         found.append(f'"username" must be app@example.com, EXAMPLE\\app or a DN, not {user!r}')
-    return found + ldaps_faults(value)
+    return found + directory_faults(value)
 
 
 def connect(login: Login, remaining: Remaining) -> ActiveDirectorySession:

@@ -8,6 +8,7 @@ from detent.functions.engines import Login, Remaining
 from detent.functions.engines.active_directory.accounts import domain_of, entry_of
 from detent.functions.engines.ldap.directory import Directory, bound
 from detent.functions.engines.ldap.failures import CONSTRAINT, Answer, refusal, rejection
+from detent.functions.engines.ldap.replicas import require_known
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected
 from detent.functions.passwords import Password, PasswordPolicy
 
@@ -37,9 +38,10 @@ class ActiveDirectorySession:
         self._remaining = remaining
 
     def ping(self) -> None:
-        """Ask for the groups by which the server knows us; it tells that only of whom is logged in."""
+        """Ask for the groups by which the server knows us, which only a login has, and see that replicas know us."""
         if not any(one["tokenGroups"] for one in self._directory.read("", "tokenGroups").entries.values()):
             raise EngineUnavailable("the server does not know this login any more")
+        require_known(self._login, self._remaining)
 
     def is_former(self) -> bool:
         """Change the password to itself: of a former one that is refused as such, before age and history are."""

@@ -7,18 +7,22 @@
   verifying them, so that the values of other passwords are deleted as they stand.
 * A single password is replaced by RFC 3062's operation: the directory applies its rules and hashes it by itself. It
   travels as it is, as it does in every bind, and the directory's logs and overlays see the hash.
-* Referrals are not followed: a replica that refuses a change says so, and the primary is to be named.
+* Referrals are not followed: a replica that refuses a change says so, and the primary is to be named. Replicas that
+  the secret names must know a new password before it becomes current.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from detent.functions.engines import Facts, Login, Privileges, Remaining
+from detent.functions.engines.ldap.replicas import REPLICAS_KEY, replica_faults
 from detent.functions.engines.ldap.session import LdapSession, logged_in
 from detent.functions.tls import TLS_KEYS, tls_faults
 
-LDAPS_KEY: Final[Mapping[str, str]] = {
+DIRECTORY_KEYS: Final[Mapping[str, str]] = {
     "ldaps": "true: TLS from the first byte; false: by StartTLS. Missing: true on the ports 636 and 3269",
+    **REPLICAS_KEY,
+    **TLS_KEYS,
 }
 
 _ADMIN: Final = (
@@ -38,7 +42,7 @@ FACTS: Final = Facts(
         "password": "…",
     },
     session=LdapSession,
-    keys={**LDAPS_KEY, **TLS_KEYS},
+    keys=DIRECTORY_KEYS,
     privileges={
         "single-user": Privileges(
             own=('olcAccess: to dn.base="{user}" attrs=userPassword by self =xw by anonymous auth',),
@@ -54,18 +58,18 @@ FACTS: Final = Facts(
 
 
 def faults(value: Mapping[str, Any]) -> list[str]:
-    """Check that the user is a DN, and the keys of TLS."""
+    """Check that the user is a DN, and the keys of every directory."""
     user = value.get("username")
     found = []
     if isinstance(user, str) and user and "=" not in user:
         found.append(f'"username" must be the DN that binds, such as {FACTS.example["username"]}, not {user!r}')
-    return found + ldaps_faults(value)
+    return found + directory_faults(value)
 
 
-def ldaps_faults(value: Mapping[str, Any]) -> list[str]:
-    """Check the keys of TLS."""
+def directory_faults(value: Mapping[str, Any]) -> list[str]:
+    """Check the keys that all directories have."""
     found = [] if isinstance(value.get("ldaps", False), bool) else ['"ldaps" must be true or false']
-    return found + tls_faults(value)
+    return found + replica_faults(value) + tls_faults(value)
 
 
 def connect(login: Login, remaining: Remaining) -> LdapSession:

@@ -22,7 +22,6 @@ _WRONG_NAME: Final = frozenset({62, 64})  # OpenSSL's codes: host name, address
 
 # RFC 4511's codes.
 CONSTRAINT: Final = 19
-EXISTS: Final = 20
 NO_ENTRY: Final = 32
 NO_RIGHT: Final = 50
 UNWILLING: Final = 53
@@ -35,14 +34,15 @@ _LATER: Final = frozenset({3, 51, 52})
 
 # draft-behera-ldap-password-policy's numbers.
 MUST_CHANGE: Final = 2
+WANTS_FORMER: Final = 4
+TOO_YOUNG: Final = 7
 _UNTOLD: Final = "wrong password, no such user, or one that may not log in (the directory does not tell which)"
 _LOGIN: Final[Mapping[int | None, str]] = {0: "the password has expired", 1: "the account is locked"}
 _POLICY: Final = {
     3: "the password policy lets no user change the own password (pwdAllowUserChange)",
-    4: "the password policy wants the former password too (pwdSafeModify)",
-    7: "the password was changed too recently for the password policy (pwdMinAge)",
+    WANTS_FORMER: "the password policy wants the former password too (pwdSafeModify)",
+    TOO_YOUNG: "the password was changed too recently for the password policy (pwdMinAge)",
 }
-
 
 Entry = Mapping[str, list[bytes]]  # an entry's attributes
 

@@ -1,28 +1,28 @@
 """One login at a directory, and what a rotation does over it."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from detent.functions.engines import Login, Remaining, time_limit
+from detent.functions.engines import Login, Remaining
 from detent.functions.engines.ldap.directory import POLICY, Directory, bound
 from detent.functions.engines.ldap.failures import (
     CONSTRAINT,
-    EXISTS,
     MUST_CHANGE,
     NO_RIGHT,
+    TOO_YOUNG,
     UNWILLING,
+    WANTS_FORMER,
     Answer,
     refusal,
     rejection,
 )
 from detent.functions.engines.ldap.hashes import is_of, stored_form
+from detent.functions.engines.ldap.replicas import require_known
 from detent.functions.errors import ChangeRefused, EngineUnavailable, NoRoom, PasswordRefused
 from detent.functions.passwords import Password
 
 _ATTRIBUTE: Final = "userPassword"
-_SECOND: Final = 1.0  # in which the policy overlay's history has room for one change
 
 
 class LdapSession:
@@ -35,7 +35,7 @@ class LdapSession:
         self._must_change = must_change
 
     def ping(self) -> None:
-        """Ask who we are."""
+        """Ask who we are, and see that the replicas know us."""
         said = self._directory.ask(lambda one: one.extend.standard.who_am_i())
         if self._must_change:
             raise EngineUnavailable(
@@ -44,6 +44,7 @@ class LdapSession:
             )
         if said.code:
             raise EngineUnavailable(f"the directory does not say who is logged in: {said.said} (code {said.code})")
+        require_known(self._login, self._remaining)
 
     def change_own_password(self, new: Password) -> None:
         """Change it by the operation for that (RFC 3062), which the directory's rules and its hashes apply to."""
@@ -102,10 +103,7 @@ class LdapSession:
     def _change(self, user: str, gone: list[bytes], added: list[bytes]) -> None:
         changes = [(how, values) for how, values in (("MODIFY_DELETE", gone), ("MODIFY_ADD", added)) if values]
         said = self._directory.modify(user, _ATTRIBUTE, *changes)
-        if said.code == EXISTS:  # the policy overlay's history, not the value: its salt is new
-            time.sleep(min(_SECOND, time_limit(self._remaining)))
-            said = self._directory.modify(user, _ATTRIBUTE, *changes)
-        if said.code == CONSTRAINT or said.policy is not None:
+        if (said.code == CONSTRAINT and said.policy != TOO_YOUNG) or said.policy == WANTS_FORMER:
             raise NoRoom(_one_only(user, said))
         if said.code:
             by = self._login.username
@@ -134,7 +132,7 @@ def _cure(user: str, by: str, access: str) -> str:
 def _one_only(user: str, said: Answer) -> str:
     """Choice: to replace the password here would end the current one in a strategy that promises not to."""
     return (
-        f"the directory's password policy lets {user!r} have no second password as a hash ({said.said}), so nothing "
-        "was changed: rotate by detent-ldap-single-user, which replaces the password and has a window, in which the "
-        "current one is dead; or take the user out of that policy"
+        f"the directory's password policy lets {user!r} have no second password as a hash ({said.said}), so the "
+        "current one was left as it is: rotate by detent-ldap-single-user, which replaces it and has a window, in "
+        "which the current one is dead; or take the user out of that policy"
     )
