@@ -83,6 +83,7 @@ def test_facts_say_what_a_reader_needs(engine: Engine) -> None:
     assert facts.example["engine"] == facts.names[0]
     assert engine.faults(facts.example) == []
     assert facts.open_connections.endswith(".")
+    assert facts.server_log.endswith(".")
     assert facts.privileges
 
 
