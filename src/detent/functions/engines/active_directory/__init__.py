@@ -45,6 +45,7 @@ FACTS: Final = Facts(
         ),
     },
     open_connections="They stay open, whichever password they were made with.",
+    server_log="Its audit tells whose password was changed or reset, and by whom, and never the password.",
 )
 
 

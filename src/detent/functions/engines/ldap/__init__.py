@@ -54,6 +54,7 @@ FACTS: Final = Facts(
         ),
     },
     open_connections="They stay open, whichever password they were made with.",
+    server_log="Its log names the entry; the overlays auditlog and accesslog keep the hash, and never the password.",
 )
 
 
