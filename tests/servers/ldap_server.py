@@ -3,6 +3,7 @@
 import base64
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -146,7 +147,7 @@ class LdapServer:
 
     def _stop(self) -> None:
         if self._process is not None:
-            end(self._process, seconds=10)
+            end(self._process, signal.SIGTERM, seconds=10)
             self._process = None
 
 

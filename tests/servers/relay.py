@@ -44,6 +44,8 @@ class Relay:
     def _lead(self, near: socket.socket) -> None:
         with near, contextlib.suppress(OSError), socket.create_connection(self._to, 10) as far:
             far.settimeout(None)
+            for one in (near, far):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open += [near, far]
             back = Thread(target=_pass_on, args=(far, near), daemon=True)
             back.start()

@@ -1,15 +1,16 @@
 """A Samba domain controller in a temp folder. Its ports are fixed, so it has a loopback address of its own."""
 
+import contextlib
 import json
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ PASSWORD = "Throwaway-Administrator-1"
 DOMAIN, REALM, BASE = "DETENT", "detent.test", "DC=detent,DC=test"
 _PORTS = (389, 636, 3268, 3269)
 _TRIES = 20
+_NO_SYNC = "ldb:nosync"  # nothing here outlives the machine
 _SETTINGS = {
     "bind interfaces only": "yes",
     "server services": "ldap",
@@ -31,6 +33,7 @@ _SETTINGS = {
     "netbios name": "DC",
     "workgroup": DOMAIN,
     "realm": REALM.upper(),
+    _NO_SYNC: "true",
     "log level": "1 auth_audit:5 dsdb_password_audit:5",
 }
 _FOLDERS = {
@@ -79,15 +82,26 @@ class SambaServer:
         self._configure(old_password_minutes)
         for process in self._processes:
             _ended(process)
+        deadline = time.monotonic() + 60
+        while self._answers():  # children of the former one
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
         command = [PROGRAM, "-F", "--debug-stdout", "-s", str(self._conf)]
         with (self.folder / "log").open("ab") as log:
-            samba = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
+            samba = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True
+            )
         tool = ["/usr/bin/python3", str(Path(__file__).with_name("samba_commands.py"))]
         self._tool = subprocess.Popen(
-            tool, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=_clean()
+            tool,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=_clean(),
+            start_new_session=True,
         )
         self._processes = [samba, self._tool]
-        deadline = time.monotonic() + 60
         while not self._answers():
             assert time.monotonic() < deadline, self.log_text()[-2000:]
             assert samba.poll() is None, self.log_text()[-2000:]
@@ -103,7 +117,7 @@ class SambaServer:
         failed = json.loads(self._tool.stdout.readline())
         assert not failed, failed
 
-    @contextmanager
+    @contextlib.contextmanager
     def session(self, user: str = f"{DOMAIN}\\Administrator", password: str = PASSWORD) -> Iterator[Any]:
         """Bind over LDAPS; the connection says by ``bound`` whether it worked."""
         server = ldap3.Server(self._address, 636, use_ssl=True, get_info=ldap3.NONE)
@@ -118,7 +132,13 @@ class SambaServer:
         return (self.folder / "log").read_text(errors="replace")
 
     def _make_domain(self) -> None:
-        how = ["--server-role=dc", "--dns-backend=NONE", "--host-name=dc", f"--host-ip={self._address}"]
+        how = [
+            "--server-role=dc",
+            "--dns-backend=NONE",
+            "--host-name=dc",
+            f"--host-ip={self._address}",
+            f"--option={_NO_SYNC}=true",
+        ]
         what = [f"--realm={REALM.upper()}", f"--domain={DOMAIN}", f"--adminpass={PASSWORD}"]
         command = ["/usr/bin/samba-tool", "domain", "provision", f"--targetdir={self.folder}", *how, *what]
         made = subprocess.run(command, capture_output=True, text=True, check=False, env=_clean())
@@ -151,7 +171,7 @@ def _free_address() -> str:
         address = f"127.{place.randint(64, 250)}.{place.randint(0, 255)}.{place.randint(2, 250)}"
         try:
             for port in _PORTS:
-                with closing(socket.socket()) as one:
+                with contextlib.closing(socket.socket()) as one:
                     one.bind((address, port))
         except OSError:
             continue
@@ -165,7 +185,10 @@ def _clean() -> dict[str, str]:
 
 
 def _ended(process: "subprocess.Popen[Any]") -> None:
+    """End a process with its children, which would go on to serve for a moment."""
     for pipe in (process.stdin, process.stdout):
         if pipe:
             pipe.close()
-    end(process, seconds=20)
+    end(process, signal.SIGTERM, seconds=20)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
