@@ -29,7 +29,6 @@ class ActiveDirectoryTarget(Target):
     writes_log: ClassVar = "[Reset]"
     drivers: ClassVar = ("ldap3",)
     offers_tls = True
-    extra = "ldap"
 
     def __init__(self, server: SambaServer) -> None:
         self.server = server

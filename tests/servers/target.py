@@ -36,7 +36,7 @@ class Target(ABC):
     @property
     def extra(self) -> str:
         """The extra of the package that brings the drivers."""
-        return self.engine
+        return self.module.FACTS.extra or self.engine
 
     @abstractmethod
     def value(self, user: str, password: str, **settings: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ _RESET: Final = "00299570-246d-11d0-a768-00aa006e0529"  # AD: the right "Reset P
 FACTS: Final = Facts(
     names=("active_directory",),
     default_port=636,
+    extra="ldap",
     run_against=("Samba 4.17",),
     example={
         "engine": "active_directory",
