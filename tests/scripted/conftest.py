@@ -1,0 +1,22 @@
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+
+import pytest
+
+from scripted.table import SCRIPTED
+from scripted.target import ScriptedTarget
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[[str], ScriptedTarget]]:
+    """Give the played server of a row, for one test; a statement that is not in its script fails the test."""
+    targets: list[ScriptedTarget] = []
+
+    def start(row: str) -> ScriptedTarget:
+        targets.append(SCRIPTED[row](running))
+        return targets[-1]
+
+    with ExitStack() as running:
+        yield cache(start)
+    assert [surprise for target in targets for surprise in target.server.surprises] == []
