@@ -4,9 +4,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from detent.functions.builtin import BUILTIN
+from scripted.mysql import start_mysql
 from scripted.target import ScriptedTarget
 
 # name of the row, which begins with the engine's -> what patches the driver, until the stack ends
-SCRIPTED: dict[str, Callable[[ExitStack], ScriptedTarget]] = {}
+SCRIPTED: dict[str, Callable[[ExitStack], ScriptedTarget]] = {
+    "mysql": start_mysql,
+}
 # every row with every function of its engine
 ROWS = [(row, name) for row in SCRIPTED for name in BUILTIN if BUILTIN[name].engine == row.partition("-")[0]]
