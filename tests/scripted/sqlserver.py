@@ -162,7 +162,7 @@ class SqlserverServer(ScriptedServer):
 
     # Users of the database
 
-    @said(rf"CREATE USER {NAME} FOR LOGIN \[(?P<login>[^;]*?)\](?: WITH DEFAULT_SCHEMA = \[(?P<schema>\w+)\])?")
+    @said(rf"CREATE USER {NAME} FOR LOGIN \[(?P<login>.*?)\](?: WITH DEFAULT_SCHEMA = \[(?P<schema>\w+)\])?")
     def create_user(self, session: Session, name: str, login: str, schema: str | None) -> None:
         self.require(session, "ALTER ANY USER")
         self.named(login).settings.update(user=name.replace("]]", "]"), schema=schema or "dbo")
