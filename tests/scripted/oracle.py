@@ -74,7 +74,9 @@ class OracleServer(ScriptedServer):
         return super().create(name, password, *rights, **{"status": "OPEN", **places, **settings})
 
     def login(self, name: str, password: str, given: dict[str, Any]) -> Session:
-        return super().login(folded(name), password, given)
+        session = super().login(f'"{folded(name)}"', password, given)
+        session.user = folded(name)
+        return session
 
     def end_sessions(self, user: str) -> None:
         super().end_sessions(folded(user))
