@@ -124,6 +124,14 @@ def test_a_clone_has_the_roles_and_the_default_role_too(mysql: MysqlTarget, admi
     assert mysql.server.accounts["app_clone"].rights == set()
 
 
+def test_an_expired_password_is_not_cloned(mysql: MysqlTarget, admin: MysqlSession) -> None:
+    mysql.server.accounts["app"].settings["options"] = {"PASSWORD EXPIRE": "", "PASSWORD HISTORY": "5"}
+    admin.clone_user("app", "app_clone", Password("clone"))
+    options = mysql.server.accounts["app_clone"].settings["options"]
+    assert options["PASSWORD EXPIRE"] == "DEFAULT"
+    assert options["PASSWORD HISTORY"] == "5"
+
+
 @pytest.mark.parametrize(
     ("row", "names"),
     [

@@ -68,6 +68,7 @@ CHANGES = [
     ("sqlserver", sqlserver(15116, "it is too short."), PasswordRefused, "too short"),
     ("sqlserver", sqlserver(15118, "not complex enough."), PasswordRefused, "not complex enough"),
     ("sqlserver", sqlserver(15114), ChangeRefused, "too recent"),
+    ("sqlserver", sqlserver(102, "near 'canary-new-password'"), ChangeRefused, "did not understand"),
     ("sqlserver", sqlserver(15151), ChangeRefused, "GRANT ALTER ANY LOGIN"),
     ("sqlserver", sqlserver(3906), ChangeRefused, "must be the primary"),
     ("sqlserver", sqlserver(20003), EngineUnavailable, "in time"),

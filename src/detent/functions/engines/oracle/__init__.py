@@ -67,6 +67,10 @@ FACTS: Final = Facts(
         ),
     },
     open_connections="They stay open, whichever password they were made with.",
+    server_log=(
+        "It gets the password itself; the audit trail shows asterisks in its place, says the manual; triggers of your "
+        "own may hold it."
+    ),
     passwords=PasswordRules(length=30),  # as many bytes as 12c and 19c take
     longest_name=128,
 )

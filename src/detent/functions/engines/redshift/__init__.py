@@ -53,6 +53,7 @@ FACTS: Final = Facts(
         "alternating-users": Privileges(own=None, admin=_ADMIN),
     },
     open_connections="They stay open, whichever password they were made with.",
+    server_log="It gets a salted SHA-256: its logs and views of queries can hold the statement with that at most.",
     longest_name=127,
 )
 

@@ -57,6 +57,10 @@ FACTS: Final = Facts(
         ),
     },
     open_connections="They stay open, whichever password they were made with.",
+    server_log=(
+        "It gets the password itself; traces and extended events show no text that holds one, says the manual; "
+        "triggers of your own may."
+    ),
     longest_name=128,
 )
 
