@@ -78,6 +78,8 @@ def text_of(error: Exception) -> str:
 
 def classified(error: Exception, mode: str) -> LoginRejected | EngineUnavailable:
     """Say whether a connection that failed blames the candidate."""
+    if isinstance(error, EngineUnavailable):
+        return EngineUnavailable(str(error), mode)
     code, whole = code_of(error), f"{error} {error.__cause__!r}"
     if code in _REJECTED:
         return LoginRejected(_REJECTED[code], mode)

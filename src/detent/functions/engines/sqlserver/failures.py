@@ -59,6 +59,8 @@ def text_of(error: Exception) -> str:
 
 def classified(error: Exception, mode: str) -> LoginRejected | EngineUnavailable:
     """Say whether a connection that failed blames the candidate."""
+    if isinstance(error, EngineUnavailable):
+        return EngineUnavailable(str(error), mode)
     number, whole = number_of(error), str(error.args)
     if number in _REJECTED:
         return LoginRejected(_REJECTED[number], mode)
