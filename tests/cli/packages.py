@@ -1,5 +1,6 @@
 """Wheels made on the spot, so that pip needs no network."""
 
+import platform
 import zipfile
 from collections.abc import Mapping
 from importlib.metadata import distribution
@@ -50,8 +51,21 @@ def drivers(folder: Path, *left_out: str) -> dict[str, str]:
     return only_from(folder)
 
 
-def wheel_of(folder: Path, name: str) -> Path:
-    """Make the wheel again that a package of this environment was installed from."""
+ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]  # this machine's, in Lambda's words
+_OF_ENGINE = {
+    "postgres": ("psycopg", "psycopg-binary", "typing-extensions"),
+    "mariadb": ("PyMySQL",),
+    "redis": ("redis",),
+}
+
+
+def installed_drivers(folder: Path, engine: str) -> None:
+    """Make the wheels again that an engine's driver was installed from here."""
+    for name in _OF_ENGINE[engine]:
+        _wheel_of(folder, name)
+
+
+def _wheel_of(folder: Path, name: str) -> Path:
     found = distribution(name)
     tags = [
         line.partition(": ")[2].split("-") for line in str(found.read_text("WHEEL")).splitlines() if "Tag: " in line

@@ -5,29 +5,24 @@ boto3, and may do what the role of deploy/aws/template.yaml may. Databases are r
 """
 
 import json
-import platform
 import subprocess
-import sys
-import zipfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 import detent
 from cli.command import detent as command
 from cli.command import success
-from cli.packages import only_from, wheel_of
-from deploy.template import allowed_actions
+from cli.packages import ARCHITECTURE, installed_drivers, only_from
+from deployment.template import allowed_actions
 from detent.functions.builtin import BUILTIN
-from servers.aws import Aws, rotate, start_rotation, worker
+from servers.aws import ALONE, Aws, rotate, start_rotation, unpacked, worker
 from servers.canary import Canary
 from servers.target import Target
 
-ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
-WHEELS = {"postgres": ("psycopg", "psycopg-binary", "typing-extensions"), "mariadb": ("PyMySQL",), "redis": ("redis",)}
 RUN = [
     ("postgres-system", "detent-postgres-alternating-users"),
     ("mariadb-tls", "detent-mariadb-dual-password"),
@@ -36,41 +31,18 @@ RUN = [
 
 
 @pytest.fixture(scope="session")
-def aws(server_of: Callable[[str], Any]) -> Aws:
-    return Aws(server_of("iam"))
-
-
-@pytest.fixture(scope="session")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Make a function's zip by the command, of the very wheels that are installed here."""
 
     def made(name: str) -> Path:
         folder = tmp_path_factory.mktemp("package")
-        for distribution in WHEELS[BUILTIN[name].engine]:
-            wheel_of(folder, distribution)
+        installed_drivers(folder, BUILTIN[name].engine)
         out = folder / "function.zip"
         arguments = ("functions", "package", name, "--out", out, "--architecture", ARCHITECTURE)
         success(command(*arguments, env={"HOME": str(folder), **only_from(folder)}))
         return out
 
     return cache(made)
-
-
-class Deployed(NamedTuple):
-    """A function on AWS: its ARN, and the folder that its code is run from."""
-
-    arn: str
-    code: Path
-
-
-@pytest.fixture
-def deploy(packed: Callable[[str], Path], aws: Aws, tmp_path: Path) -> Callable[[str], Deployed]:
-    def deployed(name: str) -> Deployed:
-        with zipfile.ZipFile(packed(name)) as archive:
-            archive.extractall(tmp_path / "task")
-        return Deployed(aws.deploy(packed(name), "function.handler"), tmp_path / "task")
-
-    return deployed
 
 
 def new_secret(secrets: Any, target: Target, name: str) -> str:
@@ -92,13 +64,13 @@ def value_of(secrets: Any, arn: str, label: str = "AWSCURRENT") -> dict[str, Any
 @pytest.mark.parametrize("run", RUN, ids=lambda run: run[1])
 def test_a_packed_function_rotates_three_times_on_aws_by_the_role_of_the_template(
     run: tuple[str, str],
-    deploy: Callable[[str], Deployed],
+    packed: Callable[[str], Path],
     server_of: Callable[[str], Target],
     aws: Aws,
     canary: Canary,
 ) -> None:
     row, name = run
-    target, secrets, function = server_of(row), aws.client("secretsmanager"), deploy(name)
+    target, secrets, function = server_of(row), aws.client("secretsmanager"), aws.deploy(packed(name))
     arn = new_secret(secrets, target, name)
     variables = {
         **aws.credentials_of(allowed_actions()),
@@ -107,9 +79,9 @@ def test_a_packed_function_rotates_three_times_on_aws_by_the_role_of_the_templat
         "EXCLUDE_NUMBERS": "true",
     }
     former = [value_of(secrets, arn)]
-    with worker(function.code, "function.handler", variables, canary) as running:
+    with worker(packed(name), variables, canary) as running:
         for _ in range(3):
-            token = rotate(secrets, arn, function.arn, running)
+            token = rotate(secrets, arn, function, running)
             former.append(value_of(secrets, arn))
             canary.watch(former[-1]["password"])
             assert "AWSCURRENT" in secrets.describe_secret(SecretId=arn)["VersionIdsToStages"][token]
@@ -124,18 +96,15 @@ def test_a_packed_function_rotates_three_times_on_aws_by_the_role_of_the_templat
 
 
 def test_a_step_that_fails_on_aws_says_why_without_a_secret_value(
-    deploy: Callable[[str], Deployed], server_of: Callable[[str], Target], aws: Aws, canary: Canary
+    packed: Callable[[str], Path], server_of: Callable[[str], Target], aws: Aws, canary: Canary
 ) -> None:
-    target, secrets, function = (
-        server_of("redis-alone"),
-        aws.client("secretsmanager"),
-        deploy("detent-redis-single-user"),
-    )
+    target, secrets = server_of("redis-alone"), aws.client("secretsmanager")
+    package = packed("detent-redis-single-user")
     wrong = json.dumps({**target.new_value(), "password": canary.value()})
     arn = secrets.create_secret(Name="wrong", SecretString=wrong)["ARN"]
-    event = {"SecretId": arn, "ClientRequestToken": start_rotation(secrets, arn, function.arn)}
+    event = {"SecretId": arn, "ClientRequestToken": start_rotation(secrets, arn, aws.deploy(package))}
     variables = {**aws.credentials_of(allowed_actions()), "SECRETS_MANAGER_ENDPOINT": aws.endpoint}
-    with worker(function.code, "function.handler", variables, canary) as running:
+    with worker(package, variables, canary) as running:
         assert running.invoke({**event, "Step": "createSecret"}) is None
         failure = running.invoke({**event, "Step": "setSecret"})
     assert failure is not None
@@ -143,17 +112,30 @@ def test_a_step_that_fails_on_aws_says_why_without_a_secret_value(
     assert "no known password logs in" in failure
 
 
-def test_the_packed_world_has_no_room_of_the_server(deploy: Callable[[str], Deployed]) -> None:
+@pytest.mark.parametrize("action", ["DescribeSecret", "GetSecretValue", "GetRandomPassword", "PutSecretValue"])
+def test_an_action_that_the_role_lacks_is_named_by_the_step_that_needs_it(
+    action: str, packed: Callable[[str], Path], aws: Aws, canary: Canary
+) -> None:
+    package, secrets = packed("detent-redis-single-user"), aws.client("secretsmanager")
+    value = {"engine": "redis", "host": "127.0.0.1", "username": "app", "password": canary.value()}
+    arn = secrets.create_secret(Name=f"lacks/{action}", SecretString=json.dumps(value))["ARN"]
+    event = {"SecretId": arn, "ClientRequestToken": start_rotation(secrets, arn, aws.deploy(package))}
+    role = [allowed for allowed in allowed_actions() if not allowed.endswith(f":{action}")]
+    variables = {**aws.credentials_of(role), "SECRETS_MANAGER_ENDPOINT": aws.endpoint}
+    with worker(package, variables, canary) as running:
+        failure = running.invoke({**event, "Step": "createSecret"})
+    assert failure is not None
+    assert "the secrets manager refused" in failure
+    assert f"not authorized to perform: secretsmanager:{action}" in failure
+
+
+def test_the_packed_world_has_no_room_of_the_server(packed: Callable[[str], Path]) -> None:
     rooms = {path.stem for path in Path(detent.__file__).parent.iterdir()} - {"functions", "__init__", "__pycache__"}
     assert {"main", "service", "store", "crypto", "api"} <= rooms
     ask = (
-        "import sys, importlib.util as u; sys.path.insert(0, sys.argv[1])\n"
-        "print([r for r in sys.argv[2:] if u.find_spec('detent.' + r)], u.find_spec('detent.functions') is not None)"
+        "import sys, importlib.util as u; sys.path[:0] = sys.argv[1:3]\n"
+        "print([r for r in sys.argv[3:] if u.find_spec('detent.' + r)], u.find_spec('detent.functions') is not None)"
     )
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", ask, str(deploy("detent-redis-single-user").code), *sorted(rooms)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "[] True\n"
+    with unpacked(packed("detent-redis-single-user")) as path:
+        command = [*ALONE, "-c", ask, *path, *sorted(rooms)]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[] True\n"

@@ -13,8 +13,10 @@ moto asks whether the caller may do the action; resources and conditions it does
 import json
 import subprocess
 import sys
+import tempfile
 import urllib.request
 import uuid
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +30,8 @@ from servers.iam import IamTarget
 REGION = "us-east-1"
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 RUNTIME = Path(__file__).parent.parent / "functions" / "lambda_runtime.py"
+HANDLER = "function.handler"
+ALONE = (sys.executable, "-I", "-S", "-B")  # neither this environment's packages nor its variables
 PROVIDED = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")  # by Lambda's Python itself
 _ANYBODY = json.dumps({"Version": "2012-10-17", "Statement": []})
 
@@ -46,12 +50,16 @@ class Aws:
     def client(self, service: str) -> Any:
         return boto3.client(service, endpoint_url=self.endpoint, region_name=REGION, **self._key)
 
-    def deploy(self, package: Path, handler: str) -> str:
+    def operator(self) -> dict[str, str]:
+        """Give the variables by which AWS's tools sign as the operator."""
+        return {name.upper(): value for name, value in self._key.items()}
+
+    def deploy(self, package: Path, name: str = "") -> str:
         """Make a function of a zip; give its ARN."""
-        name = f"rotate-{uuid.uuid4().hex[:8]}"
+        name = name or f"rotate-{uuid.uuid4().hex[:8]}"
         role = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=_ANYBODY)["Role"]["Arn"]
         made = self.client("lambda").create_function(
-            FunctionName=name, Role=role, Handler=handler, Runtime="python3.12", Code={"ZipFile": package.read_bytes()}
+            FunctionName=name, Role=role, Handler=HANDLER, Runtime="python3.12", Code={"ZipFile": package.read_bytes()}
         )
         return str(made["FunctionArn"])
 
@@ -93,21 +101,36 @@ def _pipes(process: "subprocess.Popen[str]") -> tuple[IO[str], IO[str]]:
 
 
 @contextmanager
-def worker(code: Path, handler: str, environment: Mapping[str, str], canary: Canary) -> Iterator[Worker]:
-    """Start one, with what Lambda's Python has beside it and with these variables alone."""
-    provided = code.with_name(f"{code.name}-provided")
-    provided.mkdir()
-    for name in PROVIDED:
-        (provided / name).symlink_to(Path(boto3.__file__).parent.parent / name)
-    command = [sys.executable, "-I", "-S", "-B", str(RUNTIME), str(code), str(provided), handler]
+def unpacked(package: Path) -> Iterator[list[str]]:
+    """Give what sys.path begins with on Lambda: a zip's files, then what Lambda's Python itself provides."""
+    with tempfile.TemporaryDirectory(prefix="detent-lambda-") as scratch:
+        task, provided = Path(scratch, "task"), Path(scratch, "provided")
+        with zipfile.ZipFile(package) as archive:
+            archive.extractall(task)
+        provided.mkdir()
+        for name in PROVIDED:
+            (provided / name).symlink_to(Path(boto3.__file__).parent.parent / name)
+        yield [str(task), str(provided)]
+
+
+@contextmanager
+def worker(package: Path, environment: Mapping[str, str], canary: Canary) -> Iterator[Worker]:
+    """Start one of a zip, with these variables alone."""
     region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
-    process = subprocess.Popen(
-        command, cwd=code, env={**region, **environment}, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    try:
-        yield Worker(process, canary)
-    finally:
-        process.communicate(timeout=30)  # its input ends, and so does it
+    with unpacked(package) as path:
+        command = [*ALONE, str(RUNTIME), *path, HANDLER]
+        process = subprocess.Popen(
+            command,
+            cwd=path[0],
+            env={**region, **environment},
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        try:
+            yield Worker(process, canary)
+        finally:
+            process.communicate(timeout=30)  # its input ends, and so does it
 
 
 def start_rotation(secrets: Any, arn: str, function: str) -> str:
@@ -125,10 +148,15 @@ def start_rotation(secrets: Any, arn: str, function: str) -> str:
     return token
 
 
-def rotate(secrets: Any, arn: str, function: str, running: Worker) -> str:
-    """Rotate as Secrets Manager does, a step after the other; give the new version's id."""
-    token = start_rotation(secrets, arn, function)
+def take_the_steps(running: Worker, arn: str, token: str) -> None:
+    """Call the function as Secrets Manager does, a step after the other."""
     for step in STEPS:
         failure = running.invoke({"Step": step, "SecretId": arn, "ClientRequestToken": token})
         assert failure is None, failure
+
+
+def rotate(secrets: Any, arn: str, function: str, running: Worker) -> str:
+    """Rotate a secret; give the new version's id."""
+    token = start_rotation(secrets, arn, function)
+    take_the_steps(running, arn, token)
     return token

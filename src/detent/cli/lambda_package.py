@@ -59,7 +59,8 @@ def package(wanted: Wanted) -> None:
             content, held = packed(code, None).content, installed(code)
         _put(wanted.out, content)
     except OSError as error:
-        raise CommandFailed(f"cannot make {wanted.out}: {error.strerror or error} ({error.filename})") from None
+        place = f" ({error.filename})" if error.filename else ""
+        raise CommandFailed(f"cannot make {wanted.out}: {error.strerror or error}{place}") from None
     _tell(wanted.out, content, platform, held)
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import detent.functions
-from deploy.template import TEMPLATE, allowed_actions, resources, statements, template
+from deployment.template import TEMPLATE, allowed_actions, resources, statements, template
 
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:app/orders-AbCdEf"
 FUNCTION = "arn:aws:lambda:eu-central-1:123456789012:function:rotate-orders"
