@@ -1,14 +1,21 @@
 """What each rotation cannot do without, by the bare driver: the same logins, one statement for each thing done."""
 
+import base64
 import hashlib
+import http.client
+import json
 import secrets
 from collections.abc import Callable, Mapping
+from io import StringIO
 from typing import Any
 
 import botocore.session
+import paramiko
 import psycopg
 import pymysql
 import redis
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import sql
 
 from detent.functions.engines.mariadb.accounts import digest_of
@@ -216,6 +223,158 @@ def iam_issue(value: Value, admin: Value) -> dict[str, Any]:
     return new
 
 
+# OpenSSH
+
+
+def ssh(value: Value) -> paramiko.Transport:
+    """Log in by the key."""
+    transport = paramiko.Transport((value["host"], value["port"]))
+    transport.start_client()
+    transport.auth_publickey(value["username"], paramiko.Ed25519Key.from_private_key(StringIO(value["private_key"])))
+    return transport
+
+
+def ssh_issue(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in; as admin, read the file, put two lines in its place at once; log in as the new one."""
+    made, form = Ed25519PrivateKey.generate(), serialization
+    private = made.private_bytes(form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption()).decode()
+    public = made.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH).decode()
+    path = admin["authorized_keys"].replace("%u", value["username"])
+    ssh(value).close()
+    transport = ssh(admin)
+    files: Any = paramiko.SFTPClient.from_transport(transport)
+    with files.open(path) as file:
+        lines = file.read().decode().splitlines()
+    with files.open(f"{path}.bench", "wx") as file:
+        file.write(f"{lines[-1]}\n{public}\n")
+    files.chmod(f"{path}.bench", 0o644)
+    files.posix_rename(f"{path}.bench", path)
+    transport.close()
+    new = {**value, "private_key": private}
+    ssh(new).close()
+    return new
+
+
+# HTTP
+
+
+def forge(value: Value, method: str, path: str, said: object = None) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Ask the service of the tests once, over a connection of its own with TLS."""
+    context = context_for(value, "require")
+    connection = http.client.HTTPSConnection(value["host"], value["port"], context=context)
+    headers = {"Authorization": f"Bearer {value['api_key']}"}
+    connection.request(method, path, None if said is None else json.dumps(said), headers)
+    content = connection.getresponse().read()
+    connection.close()
+    return json.loads(content) if content else None
+
+
+def forge_issue(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in; as admin, list both pages, make room, have a key issued; log in as the new one."""
+    keys = f"/api/users/{value['username']}/keys"
+    forge(value, "GET", "/api/me")
+    forge(admin, "GET", "/api/me")
+    page = forge(admin, "GET", keys)
+    found = [key["id"] for key in page["keys"]]
+    if "more" in page:
+        found += [key["id"] for key in forge(admin, "GET", f"{keys}?after={page['more']}")["keys"]]
+    for key in found:
+        if str(key) != value["key_id"]:
+            forge(admin, "DELETE", f"{keys}/{key}")
+    made = forge(admin, "POST", keys, {"label": "bench"})
+    new = {**value, "key_id": str(made["key"]["id"]), "api_key": made["token"]}
+    forge(new, "GET", "/api/me")
+    return new
+
+
+# RabbitMQ and etcd, over one kept connection for each login
+
+
+def http_api(value: Value) -> Callable[..., Any]:
+    """Connect; give what asks for a path and gives the JSON that is told."""
+    context = context_for(value, "require") if value.get("sslmode") == "require" else None
+    place = value["host"], value["port"]
+    connection = http.client.HTTPSConnection(*place, context=context) if context else http.client.HTTPConnection(*place)
+
+    def ask(method: str, path: str, body: object, proof: str) -> Any:  # noqa: ANN401 - whatever is told
+        connection.request(method, path, body and json.dumps(body), {"Authorization": proof} if proof else {})
+        said = connection.getresponse().read()
+        return json.loads(said) if said else None
+
+    return ask
+
+
+def rabbitmq(value: Value) -> Callable[..., Any]:
+    """Log in: ask who we are."""
+    ask = http_api(value)
+    proof = "Basic " + base64.b64encode(f"{value['username']}:{value['password']}".encode()).decode()
+
+    def asked(path: str, body: object = None) -> Any:  # noqa: ANN401 - whatever is told
+        return ask("PUT" if body else "GET", f"/api/{path}", body, proof)
+
+    asked("whoami")
+    return asked
+
+
+def rabbitmq_change(*, pair: bool) -> Work:
+    """Log in as current; as admin, look and change; log in as the new one; of a pair, ask what both may do."""
+
+    def work(value: Value, admin: Value) -> dict[str, Any]:
+        user = other(value["username"]) if pair else value["username"]
+        new = {**value, "username": user, "password": new_password()}
+        rabbitmq(value)
+        asked = rabbitmq(admin)
+        for one in {value["username"], user}:
+            rabbitmq_rights(asked, one, everything=pair)
+        salt = secrets.token_bytes(4)
+        digest = base64.b64encode(salt + hashlib.sha256(salt + new["password"].encode()).digest()).decode()
+        asked(f"users/{user}", {"password_hash": digest, "tags": ""})
+        asked(f"permissions/%2F/{user}", {"configure": "^app", "write": "^app", "read": ".*"})
+        rabbitmq(new)("whoami")
+        if pair:
+            rabbitmq(value)
+            for one in (value["username"], user):
+                rabbitmq_rights(asked, one, everything=True)
+        return new
+
+    return work
+
+
+def rabbitmq_rights(asked: Callable[..., Any], user: str, *, everything: bool) -> None:
+    """Ask for a user, and for what it may do."""
+    for kind in ("", "/permissions", "/topic-permissions") if everything else ("",):
+        asked(f"users/{user}{kind}")
+
+
+def etcd(value: Value) -> Callable[..., Any]:
+    """Log in: get a token."""
+    ask = http_api(value)
+    login = {"name": value["username"], "password": value["password"]}
+    token = ask("POST", "/v3/auth/authenticate", login, "")["token"]
+    return lambda verb, **members: ask("POST", f"/v3/auth/user/{verb}", members, token)
+
+
+def etcd_change(*, pair: bool) -> Work:
+    """Log in as current; as admin, look and change; log in as the new one; of a pair, ask both for their roles."""
+
+    def work(value: Value, admin: Value) -> dict[str, Any]:
+        user = other(value["username"]) if pair else value["username"]
+        new = {**value, "username": user, "password": new_password()}
+        etcd(value)
+        asked = etcd(admin)
+        roles = asked("get", name=value["username"])["roles"] if pair else []
+        found = asked("get", name=user) if pair else {"roles": roles}
+        asked("changepw" if "roles" in found else "add", name=user, password=new["password"])
+        for role in set(roles) - set(found.get("roles", [])):
+            asked("grant", user=user, role=role)
+        etcd(new)("get", name=user)
+        if pair:
+            etcd(value)("get", name=value["username"])
+        return new
+
+    return work
+
+
 FLOORS: dict[tuple[str, str], Work] = {
     ("postgres", "single-user"): postgres_single,
     ("postgres", "alternating-users"): postgres_alternating,
@@ -225,4 +384,10 @@ FLOORS: dict[tuple[str, str], Work] = {
     ("redis", "single-user"): redis_change("resetpass", "#{new}"),
     ("redis", "dual-password"): redis_change("resetpass", "#{old}", "#{new}"),
     ("iam", "issued-keys"): iam_issue,
+    ("ssh", "issued-keys"): ssh_issue,
+    ("http", "issued-keys"): forge_issue,
+    ("rabbitmq", "single-user"): rabbitmq_change(pair=False),
+    ("rabbitmq", "alternating-users"): rabbitmq_change(pair=True),
+    ("etcd", "single-user"): etcd_change(pair=False),
+    ("etcd", "alternating-users"): etcd_change(pair=True),
 }

@@ -28,6 +28,7 @@ class Target(ABC):
     refuses_plaintext: ClassVar[type[Exception]] = EngineUnavailable
     writes_log: ClassVar[str] = ""  # stands in log_text() after a change, as a sign that the log is on
     drivers: ClassVar[tuple[str, ...]] = ()  # modules without which the engine cannot connect
+    guards_lists: ClassVar[bool] = True  # where keys are issued: who may make none may not list them either
 
     @property
     def module(self) -> Engine:
@@ -63,7 +64,7 @@ class Target(ABC):
 
     def let_change_itself(self, user: str) -> None:
         """Give a user what the engine's FACTS say that it needs to change its own credential."""
-        assert self.module.FACTS.privileges["single-user"].own == (), f"{user} needs something: override this"
+        assert not self.module.FACTS.privileges["single-user"].own, f"{user} needs something: override this"
 
     def takes_name(self, name: str) -> bool:
         """Whether the server itself has such user names."""
@@ -98,6 +99,10 @@ class Target(ABC):
 
     def login(self, user: str, password: str, **settings: Any) -> Login:
         return login_of(self.value(user, password, **settings), self.module)
+
+    def reader(self, user: str, password: str) -> Login:
+        """For engines that keep two users alike: who is told what a user may do. Mostly that is the user itself."""
+        return self.login(user, password)
 
     def new_value(self, **settings: Any) -> dict[str, Any]:
         """The value of a user just made, which logs in."""

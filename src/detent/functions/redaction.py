@@ -15,7 +15,7 @@ PUBLIC_KEYS: Final = frozenset(
     {
         "engine", "host", "port", "username", "dbname", "ssl", "sslmode",
         "masterarn", "dbInstanceIdentifier", "dbClusterIdentifier", "usernames", "serves", "users", "nodes", "region",
-        "aws_access_key_id",
+        "aws_access_key_id", "fingerprint", "host_key", "authorized_keys", "service", "key_id",
     }
 )  # fmt: skip
 
