@@ -13,7 +13,7 @@ import pytest
 
 from detent.functions.abilities import Administration, OwnPassword, Pairs, Probes, SeveralPasswords, ThrowAwayUsers
 from detent.functions.engines import Engine, Login, engine_named, known_engines
-from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, ProbeFailed
+from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused, ProbeFailed
 from detent.functions.passwords import Password
 from detent.functions.values import login_of
 from functions.fuse import Fuse, Killed
@@ -251,6 +251,10 @@ def test_any_password_can_be_set_and_logs_in(target: Target, engine: Engine, odd
     target.let_change_itself(user)
     with closing(engine.connect(target.login(user, OLD), plenty)) as session:
         assert isinstance(session, OwnPassword)
+        if not target.takes_password(odd):
+            with pytest.raises(PasswordRefused):
+                session.change_own_password(Password(odd))
+            return
         session.change_own_password(Password(odd))
     engine.connect(target.login(user, odd), plenty).close()
     assert target.logs_in(user, odd)
