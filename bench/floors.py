@@ -5,11 +5,13 @@ import hashlib
 import http.client
 import json
 import secrets
+import socket
 from collections.abc import Callable, Mapping
 from io import StringIO
 from typing import Any
 
 import botocore.session
+import ldap3
 import paramiko
 import psycopg
 import pymysql
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import sql
 
+from detent.functions.engines.ldap.hashes import is_of, stored_form
 from detent.functions.engines.mariadb.accounts import digest_of
 from detent.functions.engines.postgres.clones import privileges_of
 from detent.functions.passwords import Password
@@ -189,6 +192,89 @@ def redis_change(*rules: str) -> Work:
         return new
 
     return work
+
+
+# LDAP and Active Directory
+
+
+def ldap(value: Value) -> "ldap3.Connection":
+    """Log in, by StartTLS with the one context where the value asks for TLS."""
+    connection = ldap3.Connection(
+        ldap3.Server(
+            value["host"], value["port"], get_info=ldap3.NONE, tls=_OneContext() if "sslmode" in value else None
+        ),
+        value["username"],
+        value["password"].encode(),
+        check_names=False,
+    )
+    connection.open(read_server_info=False)
+    connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if "sslmode" in value:
+        connection.start_tls(read_server_info=False)
+    done(connection, connection.bind(read_server_info=False))
+    return connection
+
+
+class _OneContext(ldap3.Tls):  # type: ignore[misc]
+    """TLS with a context that is made once."""
+
+    def wrap_socket(self, connection: "ldap3.Connection", do_handshake: bool = False) -> None:  # noqa: ARG002 - ldap3's
+        """Put TLS over the connection's socket."""
+        connection.socket = context_for({}, "require").wrap_socket(connection.socket)
+
+
+def done(connection: "ldap3.Connection", success: object) -> None:
+    """Insist."""
+    if not success:
+        raise RuntimeError(connection.result)
+
+
+def ldap_single(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in and try the own change; as admin, change; log in, one operation."""
+    new = {**value, "password": new_password()}
+    passwords = value["password"].encode(), new["password"].encode()
+    with ldap(value) as connection:
+        connection.extend.standard.modify_password(value["username"], *passwords)
+    with ldap(admin) as connection:
+        done(connection, connection.extend.standard.modify_password(value["username"], None, passwords[1]))
+    with ldap(new) as connection:
+        connection.extend.standard.who_am_i()
+    return new
+
+
+def ldap_dual(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in as current and look; as admin, look, delete, look and add; log in, one operation; log in as current."""
+    new = {**value, "password": new_password()}
+    user, look = value["username"], {"search_base": value["username"], "search_filter": "(objectClass=*)"}
+    with ldap(value) as connection:
+        connection.search(**look, search_scope="BASE", attributes=["userPassword"])
+    with ldap(admin) as connection:
+        connection.search(**look, search_scope="BASE", attributes=["userPassword"])
+        there = connection.response[0]["raw_attributes"]["userPassword"]
+        gone = [one for one in there if not is_of(one, Password(value["password"]))]
+        if gone:
+            done(connection, connection.modify(user, {"userPassword": [("MODIFY_DELETE", gone)]}))
+        added = {"userPassword": [("MODIFY_ADD", [stored_form(Password(new["password"]))])]}
+        done(connection, connection.modify(user, added))
+    with ldap(new) as connection:
+        connection.extend.standard.who_am_i()
+    ldap(value).unbind()
+    return new
+
+
+def active_directory(value: Value, _admin: Value | None) -> dict[str, Any]:
+    """Log in, look the account up and change; log in, one operation."""
+    new = {**value, "password": new_password()}
+    old, wanted = (f'"{one["password"]}"'.encode("utf-16-le") for one in (value, new))
+    with ldap(value) as connection:
+        connection.search("", "(objectClass=*)", "BASE", attributes=["defaultNamingContext"])
+        domain = connection.response[0]["attributes"]["defaultNamingContext"][0]
+        connection.search(domain, f"(sAMAccountName={value['username'].partition(chr(92))[2]})", attributes=["cn"])
+        change = {"unicodePwd": [("MODIFY_DELETE", [old]), ("MODIFY_ADD", [wanted])]}
+        done(connection, connection.modify(connection.response[0]["dn"], change))
+    with ldap(new) as connection:
+        connection.search("", "(objectClass=*)", "BASE", attributes=["tokenGroups"])
+    return new
 
 
 # IAM
@@ -383,6 +469,9 @@ FLOORS: dict[tuple[str, str], Work] = {
     ("mariadb", "alternating-users"): mariadb_alternating,
     ("redis", "single-user"): redis_change("resetpass", "#{new}"),
     ("redis", "dual-password"): redis_change("resetpass", "#{old}", "#{new}"),
+    ("ldap", "single-user"): ldap_single,
+    ("ldap", "dual-password"): ldap_dual,
+    ("active_directory", "single-user"): active_directory,
     ("iam", "issued-keys"): iam_issue,
     ("ssh", "issued-keys"): ssh_issue,
     ("http", "issued-keys"): forge_issue,
