@@ -9,11 +9,15 @@ from contextlib import ExitStack
 from functools import partial
 
 from detent.functions.builtin import BUILTIN
+from scripted.elasticache import start_elasticache
+from scripted.influxdb import start_influxdb
 from scripted.mongodb import start_mongodb
 from scripted.spoken_target import SpokenTarget
 from servers.certificates import Certificates
 
 SPOKEN: dict[str, Callable[[ExitStack, Certificates], SpokenTarget]] = {
+    "elasticache": start_elasticache,
+    "influxdb": start_influxdb,
     "mongodb-alone": partial(start_mongodb, kind="alone"),
     "mongodb-set": partial(start_mongodb, kind="set"),
 }

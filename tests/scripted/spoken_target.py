@@ -1,10 +1,13 @@
 from abc import abstractmethod
+from typing import ClassVar
 
 from servers.target import Target
 
 
 class SpokenTarget(Target):
     """A server that is played at the other end of the wire."""
+
+    tells_passwords: ClassVar[bool] = True  # to be added to, without being told which are there already
 
     def product(self) -> str:
         raise AssertionError("it is no live server")

@@ -38,3 +38,9 @@ def test_any_password_can_be_set_and_logs_in(target: SpokenTarget, odd: str) -> 
     with closing(target.module.connect(target.login(user, OLD), plenty)) as session, pytest.raises(PasswordRefused):
         session.change_own_password(Password(odd))
     assert target.logs_in(user, OLD)
+
+
+def test_a_second_password_is_added_and_the_first_retired_each_repeatably(target: SpokenTarget) -> None:
+    if not target.tells_passwords:
+        pytest.skip("it wants to be told first which are to stay: tests/scripted/test_elasticache.py")
+    promises.test_a_second_password_is_added_and_the_first_retired_each_repeatably(target, target.module)
