@@ -13,6 +13,7 @@ To play a server, derive from ``ScriptedServer``:
 * give ``lost()``, the driver's exception for a connection that is gone, and ``rejected()``, that for a wrong login.
 * ``account.keeps`` is what the server holds of each password. Where that is no clear text, override ``keeps_of`` (what
   it makes of a clear password) and ``admits`` (whether a password fits what it holds).
+* ``admitted`` raises what else keeps a login out: a locked account, a database that is not there.
 * ``written_down`` is what the server writes into its log of a statement; the default is the statement itself.
 
 To stand in for a driver, replace its ``connect`` for the server's own port only, and leave every other port to the
@@ -20,15 +21,17 @@ real driver: so a dead port, a silent one and a missing driver are the driver's 
 and ``Connection`` are what PEP 249 asks; for a driver of another kind write its few methods and call ``server.run``
 with any text that tells the request, such as a command as JSON.
 
-``tests/scripted/target.py`` makes a ``Target`` of it, on which the contract suites run; ``table.py`` lists them.
+End a server by ``close()``. ``tests/scripted/target.py`` makes a ``Target`` of it, on which the contract suites run;
+``table.py`` lists them.
 """
 
 import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from threading import Thread
+from typing import Any, Self
 from unittest import mock
 
 import pytest
@@ -75,6 +78,8 @@ class ScriptedServer:
         # A real port is held, so that what is checked before the driver is asked finds an address that answers.
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
+        self._door = Thread(target=self._turn_away)
+        self._door.start()
         self.accounts: dict[str, Account] = {}
         self.sessions: list[Session] = []
         self.log: list[str] = []
@@ -103,6 +108,16 @@ class ScriptedServer:
 
     def written_down(self, statement: str) -> str:
         return statement
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._door.join()
+        self._listener.close()
+
+    def _turn_away(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                self._listener.accept()[0].close()
 
     # What a test does
 
@@ -156,7 +171,8 @@ class ScriptedServer:
         if not session.open:
             raise self.lost()
         self.asked.append(statement)
-        self.log.append(self.written_down(statement))
+        if session.user != "root":  # whose statements are the test's own
+            self.log.append(self.written_down(statement))
         for planned in self._troubles:
             if planned[0].search(statement):
                 self._troubles.remove(planned)
@@ -200,7 +216,7 @@ class Cursor:
     def close(self) -> None:
         self._rows = []
 
-    def __enter__(self) -> "Cursor":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

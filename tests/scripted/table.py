@@ -4,9 +4,18 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from detent.functions.builtin import BUILTIN
+from scripted.db2 import start_db2
+from scripted.mysql import start_mysql
+from scripted.redshift import start_redshift
+from scripted.sqlserver import start_sqlserver
 from scripted.target import ScriptedTarget
 
 # name of the row, which begins with the engine's -> what patches the driver, until the stack ends
-SCRIPTED: dict[str, Callable[[ExitStack], ScriptedTarget]] = {}
+SCRIPTED: dict[str, Callable[[ExitStack], ScriptedTarget]] = {
+    "db2": start_db2,
+    "mysql": start_mysql,
+    "redshift": start_redshift,
+    "sqlserver": start_sqlserver,
+}
 # every row with every function of its engine
 ROWS = [(row, name) for row in SCRIPTED for name in BUILTIN if BUILTIN[name].engine == row.partition("-")[0]]

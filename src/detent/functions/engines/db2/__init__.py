@@ -21,6 +21,7 @@ from detent.functions.engines.db2.session import Db2Session
 from detent.functions.tls import TLS_KEYS, tls_faults
 
 _MAKE: Final = "CALL rdsadmin.add_user('{admin}', '…', '')"
+_CONNECT: Final = 'GRANT CONNECT ON DATABASE TO USER "{admin}"'
 _PASSWORDS: Final = 'GRANT EXECUTE ON PROCEDURE RDSADMIN.CHANGE_PASSWORD TO USER "{admin}"'
 
 FACTS: Final = Facts(
@@ -43,11 +44,12 @@ FACTS: Final = Facts(
     },
     # or the instance's master user, who may all of it
     privileges={
-        "single-user": Privileges(own=None, admin=(_MAKE, _PASSWORDS)),
+        "single-user": Privileges(own=None, admin=(_MAKE, _CONNECT, _PASSWORDS)),
         "alternating-users": Privileges(
             own=None,
             admin=(
                 _MAKE,
+                _CONNECT,
                 _PASSWORDS,
                 'GRANT EXECUTE ON PROCEDURE RDSADMIN.ADD_USER TO USER "{admin}"',
                 'GRANT EXECUTE ON PROCEDURE RDSADMIN.ADD_GROUPS TO USER "{admin}"',
