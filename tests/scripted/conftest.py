@@ -46,6 +46,7 @@ def spoken_of(spoken_started: Callable[[str], SpokenTarget]) -> Iterator[Callabl
         target.surprises.clear()
     assert surprises == []
 
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Drivers warn of what they do themselves; redshift-connector makes a context of TLS in a way of old."""
     for item in items:

@@ -33,7 +33,7 @@ def security(reason: int, words: str) -> Exception:
 
 
 class Db2Server(ScriptedServer):
-    """Rights are "role …", "authority …", "group …", "object …" and "execute …"; ``busy`` is a change not yet applied."""
+    """Rights are "role …", "authority …", "group …", "object …", "execute …"; ``busy`` is a change not yet applied."""
 
     waits = 2  # logins until a change is applied
 
@@ -208,6 +208,9 @@ class Db2Target(ScriptedTarget):
     def set_password(self, user: str, password: str) -> None:
         self.server.accounts[user].settings.pop("busy", None)
         super().set_password(user, password)
+
+    def let_change_itself(self, user: str) -> None:
+        """Nothing makes it able to."""
 
     def takes_name(self, name: str) -> bool:
         return not unwritable(name)

@@ -149,7 +149,7 @@ class ElasticacheTarget(SpokenTarget):
         made.passwords = [password]
         self.script.users.append(made)
 
-    def create_administrator(self, user: str, password: str, over: str) -> None:
+    def create_administrator(self, user: str, password: str, over: str) -> None:  # noqa: ARG002 - a key is its password
         for command in self.module.FACTS.privileges["dual-password"].admin:
             words = shlex.split(command.format(user=over, admin=user).removeprefix("aws iam "))
             if words[0] == "put-user-policy":

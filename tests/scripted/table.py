@@ -7,6 +7,7 @@ from detent.functions.builtin import BUILTIN
 from scripted.db2 import start_db2
 from scripted.mysql import start_mysql
 from scripted.redshift import start_redshift
+from scripted.snowflake_server import start_snowflake
 from scripted.sqlserver import start_sqlserver
 from scripted.target import ScriptedTarget
 
@@ -15,6 +16,7 @@ SCRIPTED: dict[str, Callable[[ExitStack], ScriptedTarget]] = {
     "db2": start_db2,
     "mysql": start_mysql,
     "redshift": start_redshift,
+    "snowflake": start_snowflake,
     "sqlserver": start_sqlserver,
 }
 # every row with every function of its engine

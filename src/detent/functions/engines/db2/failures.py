@@ -8,6 +8,7 @@ from detent.functions.handshake import NO_ANSWER
 
 NO_CONNECT: Final = -1060
 _CODE: Final = re.compile(r"SQLCODE=(-?\d+)")
+_NAMES: Final = re.compile(r"^.*?(?:\[[^\]]*\])+")
 _NUMBER: Final = re.compile(r"SQL(\d{4,5})N")
 _REASON: Final = re.compile(r'SQL30082N .*?reason "(\d+)"', re.DOTALL)
 _SECURITY: Final = -30082
@@ -53,7 +54,7 @@ def code_of(error: Exception) -> int | None:
 
 def said(error: Exception) -> str:
     """Give the server's words, on one line and without the driver's names before them."""
-    return " ".join(str(error).rpartition("[IBM]")[2].split("]", 1)[-1].split()) or type(error).__name__
+    return " ".join(_NAMES.sub("", str(error)).split()) or type(error).__name__
 
 
 def rejection(error: Exception, mode: str) -> LoginRejected | EngineUnavailable:

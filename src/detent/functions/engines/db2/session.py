@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from detent.functions.engines import Login, Remaining
 from detent.functions.engines.db2.driver import logged_in, run, unwritable, with_password
@@ -10,6 +10,8 @@ from detent.functions.engines.db2.failures import exists_already, refusal, said
 from detent.functions.engines.db2.members import Members, members_of, quoted
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused, ProbeFailed
 from detent.functions.passwords import Password
+
+T = TypeVar("T")
 
 _CLONE: Final = "_clone"  # AWS: its templates' suffix
 _ADMIN_DATABASE: Final = "RDSADMIN"
@@ -60,7 +62,11 @@ class Db2Session:
             rows = run(self._connection, statement)
         except ibm_db_dbi.Error as error:
             lost = isinstance(refusal(error, "", ""), EngineUnavailable)
-            failure = EngineUnavailable("the connection was lost") if lost else ProbeFailed(said(error))
+            failure = (
+                EngineUnavailable("the connection was lost")
+                if lost
+                else ProbeFailed(f"the server refused it: {said(error)}")
+            )
         else:
             return rows[0] if rows else None
         finally:
@@ -126,7 +132,9 @@ class Db2Session:
             try:
                 self._admin = logged_in(self._login, self._remaining, _ADMIN_DATABASE)
             except (LoginRejected, EngineUnavailable) as error:
-                failure = ChangeRefused(f"{self._login.username!r} gets not into the database {_ADMIN_DATABASE}: {error}")
+                failure = ChangeRefused(
+                    f"{self._login.username!r} gets not into the database {_ADMIN_DATABASE}: {error}"
+                )
             else:
                 return self._admin
             raise failure
@@ -139,7 +147,7 @@ class Db2Session:
     def _run(self, statement: str, *parameters: object, user: str = "") -> list[Sequence[Any]]:
         return self._done(lambda: run(self._connection, statement, *parameters), user)
 
-    def _done(self, work: Callable[[], Any], user: str = "") -> Any:  # noqa: ANN401 - as above
+    def _done(self, work: Callable[[], T], user: str = "") -> T:
         """Do it, or raise what its refusal means, without the driver's error hanging on it."""
         import ibm_db_dbi  # noqa: PLC0415 - an optional driver
 

@@ -30,17 +30,14 @@ from detent.functions.tls import TLS_KEYS, tls_faults
 
 _REGION: Final = re.compile(r"[a-z0-9-]{1,63}")
 _KEY: Final = re.compile(r"\w{16,128}", re.ASCII)
-_POLICY: Final = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": ["elasticache:DescribeUsers", "elasticache:ModifyUser"],
-                "Resource": "arn:aws:elasticache:*:*:user:*",
-            }
-        ],
-    }
+_ACTIONS: Final = ["elasticache:DescribeUsers", "elasticache:ModifyUser"]
+_STATEMENT: Final = {"Effect": "Allow", "Action": _ACTIONS, "Resource": "arn:aws:elasticache:*:*:user:*"}
+_POLICY: Final = json.dumps({"Version": "2012-10-17", "Statement": [_STATEMENT]})
+_ALLOW: Final = (
+    ("aws iam put-user-policy --user-name <admin> --policy-name detent-rotation --policy-document '" + _POLICY + "'")
+    .replace("{", "{{")
+    .replace("}", "}}")
+    .replace("<admin>", "{admin}")
 )
 
 FACTS: Final = Facts(
@@ -69,8 +66,7 @@ FACTS: Final = Facts(
             own=None,
             admin=(
                 "aws iam create-user --user-name {admin}",
-                "aws iam put-user-policy --user-name {admin} --policy-name detent-rotation --policy-document "
-                f"'{_POLICY.replace('{', '{{').replace('}', '}}')}'",
+                _ALLOW,
                 "aws iam create-access-key --user-name {admin}",
             ),
         ),
@@ -119,7 +115,7 @@ def _endpoint_faults(endpoint: object) -> list[str]:
         return []
     try:
         parts = urlsplit(endpoint) if isinstance(endpoint, str) else None
-        if parts and parts.scheme in {"https", "http"} and parts.hostname and (parts.port or 1) and not parts.query:
+        if parts and parts.scheme in {"https", "http"} and parts.hostname and not parts.query and parts.port != 0:
             return []
     except ValueError:  # the port is no number
         pass

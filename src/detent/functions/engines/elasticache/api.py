@@ -30,7 +30,7 @@ class Api:
             raise _rejection(reply)
 
     def active(self, name: str) -> Mapping[str, Any]:
-        """Give the user of that name once nothing is being changed about it. Raises EngineUnavailable, ChangeRefused."""
+        """Give the user of that name once nothing of it is being changed. Raises EngineUnavailable, ChangeRefused."""
         pause = _FIRST_LOOK
         user = self._named(name)
         while user["Status"] != "active":
