@@ -60,7 +60,8 @@ def code_of(error: Exception) -> int | None:
     """Give the server's code; 0 for a password that the driver refuses, None for what is of the connection."""
     if isinstance(error, ValueError | TypeError):
         return 0
-    found = getattr(error, "code", None)
+    details: Any = getattr(error, "details", None)  # PyMongo's error for a member that steps down has no other
+    found = getattr(error, "code", None) or (details.get("code") if isinstance(details, dict) else None)
     return found if isinstance(found, int) else None
 
 
