@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from detent.functions.abilities import Administration, OwnPassword, Pairs, Probes, SeveralPasswords
+from detent.functions.abilities import Administration, OwnPassword, Pairs, Probes, SeveralPasswords, ThrowAwayUsers
 from detent.functions.engines import Engine, Login, engine_named, known_engines
-from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, ProbeFailed
+from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused, ProbeFailed
 from detent.functions.passwords import Password
 from detent.functions.values import login_of
 from functions.fuse import Fuse, Killed
@@ -83,6 +83,7 @@ def test_facts_say_what_a_reader_needs(engine: Engine) -> None:
     assert facts.example["engine"] == facts.names[0]
     assert engine.faults(facts.example) == []
     assert facts.open_connections.endswith(".")
+    assert facts.server_log.endswith(".")
     assert facts.privileges
 
 
@@ -250,6 +251,10 @@ def test_any_password_can_be_set_and_logs_in(target: Target, engine: Engine, odd
     target.let_change_itself(user)
     with closing(engine.connect(target.login(user, OLD), plenty)) as session:
         assert isinstance(session, OwnPassword)
+        if not target.takes_password(odd):
+            with pytest.raises(PasswordRefused):
+                session.change_own_password(Password(odd))
+            return
         session.change_own_password(Password(odd))
     engine.connect(target.login(user, odd), plenty).close()
     assert target.logs_in(user, odd)
@@ -492,3 +497,19 @@ def test_a_server_that_takes_no_plaintext_says_so(tls: Target) -> None:
     value = tls.require_tls()
     with pytest.raises(tls.refuses_plaintext, match="plaintext"):
         tls.module.connect(changed(tls, value, ssl=False), plenty)
+
+
+def test_a_user_for_a_rehearsal_comes_and_goes_and_touches_no_other(target: Target, engine: Engine) -> None:
+    able(engine, ThrowAwayUsers)
+    user, throw_away = with_password(target), f"try_{uuid.uuid4().hex[:12]}"
+    target.grant_something(user)
+    admin = f"admin_{uuid.uuid4().hex[:12]}"
+    target.create_administrator(admin, OLD, user)
+    with closing(engine.connect(target.login(admin, OLD), plenty)) as session:
+        assert isinstance(session, ThrowAwayUsers)
+        session.make_user(user, throw_away, Password("canary-throw-away"))
+        assert target.logs_in(throw_away, "canary-throw-away")
+        for _ in range(2):
+            session.drop_user(throw_away)
+    assert not target.logs_in(throw_away, "canary-throw-away")
+    assert target.logs_in(user, OLD)

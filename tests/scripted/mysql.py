@@ -147,7 +147,11 @@ class MysqlServer(ScriptedServer):
     @said(rf"DROP USER {NAME}")
     def drop_user(self, session: Session, user: str, host: str) -> None:
         self.may(session, "CREATE USER ON *.*")
-        self.accounts[user].settings["hosts"].remove(host)
+        hosts = self.hosts(self.account(session, user))
+        hosts.remove(host)
+        self.accounts[user].settings["hosts"] = hosts
+        if not hosts:
+            del self.accounts[user]
 
     @said(rf"ALTER USER USER\(\) IDENTIFIED BY (?P<password>{TEXT}) REPLACE (?P<former>{TEXT})")
     def alter_own(self, session: Session, password: str, former: str) -> None:
@@ -186,9 +190,10 @@ class MysqlServer(ScriptedServer):
         role = f" DEFAULT ROLE {account.settings['role']}" if account.settings.get("role", "NONE") != "NONE" else ""
         limits = f" WITH {options['WITH']}" if options["WITH"] not in {"", NO_LIMITS} else ""
         current = options["PASSWORD REQUIRE CURRENT"]
+        expire = f" {options['PASSWORD EXPIRE']}".rstrip()
         row = (
             f"CREATE USER {quoted} IDENTIFIED WITH 'caching_sha2_password' AS '<secret>'{role} "
-            f"REQUIRE {options['REQUIRE']}{limits} PASSWORD EXPIRE {options['PASSWORD EXPIRE']} ACCOUNT UNLOCK "
+            f"REQUIRE {options['REQUIRE']}{limits} PASSWORD EXPIRE{expire} ACCOUNT UNLOCK "
             f"PASSWORD HISTORY {options['PASSWORD HISTORY']} "
             f"PASSWORD REUSE INTERVAL {options['PASSWORD REUSE INTERVAL']} PASSWORD REQUIRE CURRENT {current}"
         )

@@ -110,6 +110,11 @@ class RedshiftServer(ScriptedServer):
         if clear is None:
             account.keeps = [(given["digest"], bytes.fromhex(given["salt"]))]
 
+    @said(rf"DROP USER IF EXISTS {NAME}")
+    def drop_user(self, session: Session, user: str) -> None:
+        self.require(session, "role sys:secadmin")
+        self.accounts.pop(user, None)
+
     @said(rf"ALTER USER {NAME} PASSWORD {HASH}")
     def alter_user(self, session: Session, user: str, digest: str, salt: str) -> None:
         account = self.named(user)

@@ -133,6 +133,14 @@ class SqlserverServer(ScriptedServer):
     def set_options(self, account: Account, db: str, language: str, policy: str, expiration: str) -> None:
         account.settings["options"] = (db, language, policy == "ON", expiration == "ON")
 
+    @said(rf"DROP (?P<kind>LOGIN|USER) {NAME}")
+    def drop(self, session: Session, kind: str, name: str) -> None:
+        self.require(session, f"ALTER ANY {kind}")
+        account = self.named(name)
+        account.settings["user"] = None
+        if kind == "LOGIN" or account.settings.get("contained"):
+            del self.accounts[name]
+
     @said(rf"ALTER LOGIN {NAME} WITH {OPTIONS}")
     def alter_options(self, session: Session, name: str, **options: str) -> None:
         self.require(session, "ALTER ANY LOGIN")
@@ -162,7 +170,7 @@ class SqlserverServer(ScriptedServer):
 
     # Users of the database
 
-    @said(rf"CREATE USER {NAME} FOR LOGIN \[(?P<login>[^;]*?)\](?: WITH DEFAULT_SCHEMA = \[(?P<schema>\w+)\])?")
+    @said(rf"CREATE USER {NAME} FOR LOGIN \[(?P<login>.*?)\](?: WITH DEFAULT_SCHEMA = \[(?P<schema>\w+)\])?")
     def create_user(self, session: Session, name: str, login: str, schema: str | None) -> None:
         self.require(session, "ALTER ANY USER")
         self.named(login).settings.update(user=name.replace("]]", "]"), schema=schema or "dbo")

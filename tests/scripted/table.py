@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from detent.functions.builtin import BUILTIN
 from scripted.db2 import start_db2
 from scripted.mysql import start_mysql
+from scripted.oracle import start_oracle
 from scripted.redshift import start_redshift
 from scripted.snowflake_server import start_snowflake
 from scripted.sqlserver import start_sqlserver
@@ -15,6 +16,7 @@ from scripted.target import ScriptedTarget
 SCRIPTED: dict[str, Callable[[ExitStack], ScriptedTarget]] = {
     "db2": start_db2,
     "mysql": start_mysql,
+    "oracle": start_oracle,
     "redshift": start_redshift,
     "snowflake": start_snowflake,
     "sqlserver": start_sqlserver,

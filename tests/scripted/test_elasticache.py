@@ -70,7 +70,7 @@ def test_a_change_that_is_not_done_in_time_is_waited_for_by_the_next_try(target:
     token = client.start_rotation(arn)
     FUNCTION.run(event("createSecret", arn, token), client, plenty)
     target.script.stuck = True
-    with pytest.raises(StepFailed, match="is not done with the user .*modifying"):
+    with pytest.raises(StepFailed, match=r"is not done with the user .*modifying"):
         FUNCTION.run(event("setSecret", arn, token), client, lambda: 0.9 if _asked(target) else 5.0)
     target.script.stuck = False
     for step in STEPS[1:]:
@@ -113,40 +113,40 @@ def test_pages_are_turned_and_a_user_that_is_on_none_is_told(
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "said"),
+    ("answer", "expected"),
     [
-        (refused("AccessDenied", "not authorized", 403), ChangeRefused, "elasticache:ModifyUser on"),
-        (refused("InvalidUserState", "being modified"), EngineUnavailable, "does not do this now"),
-        (refused("InvalidParameterValue", "Passwords length must be"), PasswordRefused, "Passwords length"),
-        (refused("InvalidParameterCombination", "as AWS says it"), ChangeRefused, "as AWS says it"),
-        (refused("Throttling", "Rate exceeded"), EngineUnavailable, "done again later"),
+        (refused("AccessDenied", "not authorized", 403), (ChangeRefused, "elasticache:ModifyUser on")),
+        (refused("InvalidUserState", "being modified"), (EngineUnavailable, "does not do this now")),
+        (refused("InvalidParameterValue", "Passwords length must be"), (PasswordRefused, "Passwords length")),
+        (refused("InvalidParameterCombination", "as AWS says it"), (ChangeRefused, "as AWS says it")),
+        (refused("Throttling", "Rate exceeded"), (EngineUnavailable, "done again later")),
     ],
 )
 def test_a_refused_change_says_what_to_do(
-    target: ElasticacheTarget, user: str, monkeypatch: pytest.MonkeyPatch, answer: Any, kind: type[Exception], said: str
+    target: ElasticacheTarget, user: str, monkeypatch: pytest.MonkeyPatch, answer: Any, expected: Any
 ) -> None:
     with opened(target, f"{user}_admin") as admin:
         admin.retire_passwords(user, [Password(OLD)])
         monkeypatch.setitem(target.script.fails, "ModifyUser", answer)
-        with pytest.raises(kind, match=said):
+        with pytest.raises(expected[0], match=expected[1]):
             admin.add_password(user, SECOND)
     assert target.logs_in(user, OLD)
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "said"),
+    ("code", "expected"),
     [
-        ("SignatureDoesNotMatch", LoginRejected, "wrong secret access key"),
-        ("AccessDenied", EngineUnavailable, "elasticache:DescribeUsers and"),
-        ("ServiceUnavailable", EngineUnavailable, "done again later"),
-        ("InternalError", EngineUnavailable, "as AWS says it"),
+        ("SignatureDoesNotMatch", (LoginRejected, "wrong secret access key")),
+        ("AccessDenied", (EngineUnavailable, "elasticache:DescribeUsers and")),
+        ("ServiceUnavailable", (EngineUnavailable, "done again later")),
+        ("InternalError", (EngineUnavailable, "as AWS says it")),
     ],
 )
 def test_an_access_key_is_blamed_only_where_aws_does(
-    target: ElasticacheTarget, user: str, monkeypatch: pytest.MonkeyPatch, code: str, kind: type[Exception], said: str
+    target: ElasticacheTarget, user: str, monkeypatch: pytest.MonkeyPatch, code: str, expected: Any
 ) -> None:
     monkeypatch.setitem(target.script.fails, "DescribeUsers", refused(code, "as AWS says it", 403))
-    with pytest.raises(kind, match=said):
+    with pytest.raises(expected[0], match=expected[1]):
         elasticache.connect(target.login(f"{user}_admin", OLD), plenty)
 
 

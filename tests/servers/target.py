@@ -69,6 +69,10 @@ class Target(ABC):
         """Whether the server itself has such user names."""
         return bool(name)
 
+    def takes_password(self, password: str) -> bool:
+        """Whether the server itself can have it as a password."""
+        return bool(password)
+
     def grant_something(self, user: str) -> None:
         """For engines that keep two users alike: rights of several kinds."""
         raise NotImplementedError

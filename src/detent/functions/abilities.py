@@ -54,6 +54,17 @@ class Pairs(Protocol):
 
 
 @runtime_checkable
+class ThrowAwayUsers(Protocol):
+    """A session that can make a user for a rehearsal, and be rid of it."""
+
+    def make_user(self, like: str, user: str, password: Password) -> None:
+        """Make a user that may do what the other may."""
+
+    def drop_user(self, user: str) -> None:
+        """Remove a user, and nothing that others use; content if there is none."""
+
+
+@runtime_checkable
 class SeveralPasswords(Protocol):
     """A session that can let a user, its own or another, have more than one password at once."""
 

@@ -1,5 +1,6 @@
 """Two users that take turns."""
 
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,6 +10,8 @@ from detent.functions.staged import Candidate
 from detent.functions.strategies.turn import Turn
 
 CLONE: Final = "_clone"  # AWS: its templates' suffix
+_LIMIT: Final = "USERNAME_CHARACTER_LIMIT"  # AWS: a variable of its templates, which limits a clone's name
+_HIGHEST_LIMIT: Final = 9999  # more than any server allows
 _SHOWN: Final = 10  # differences that are named
 
 
@@ -35,6 +38,8 @@ class AlternatingUsers:
         current = turn.secret.current()
         facts = turn.engine.FACTS
         other = _other(current)
+        if "usernames" not in current.value:
+            _require_short(other)
         if facts.longest_name and len(other.encode()) > facts.longest_name:
             raise StepFailed(
                 f"the user name {other!r} is longer than the {facts.longest_name} bytes that this engine allows: "
@@ -110,6 +115,20 @@ def _other(current: Candidate) -> str:
     if named:
         return next(str(name) for name in named if name != user)
     return user.removesuffix(CLONE) if user.endswith(CLONE) and user != CLONE else user + CLONE
+
+
+def _require_short(clone: str) -> None:
+    """Hold a clone's name to the environment's limit; AWS: a name that loses the suffix is not measured."""
+    limit = os.environ.get(_LIMIT)
+    if limit is None:
+        return
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:5]) <= _HIGHEST_LIMIT):
+        raise StepFailed(f"{_LIMIT} in the environment must be a number from 1 to {_HIGHEST_LIMIT}")
+    if clone.endswith(CLONE) and len(clone) > int(limit):
+        raise StepFailed(
+            f"the user name {clone!r} is longer than the {limit} characters that {_LIMIT} in the environment allows: "
+            'raise it, shorten the user name, or name two users by the key "usernames"'
+        )
 
 
 def _privileges(turn: Turn, candidate: Candidate) -> frozenset[str]:

@@ -6,7 +6,8 @@ No server of it was at hand: the statements are from the manual of 8.4 and are t
   or required mode never falls back to plaintext.
 * A login is by ``caching_sha2_password`` or ``mysql_native_password``. The server gets a new password as it is: a hash
   would pass its rules by, and cannot be set beside the current one. The manual says that it hides passwords in every
-  log of its own (``--log-raw`` and audit plug-ins apart), so what protects it on the way is TLS.
+  log of its own (``--log-raw`` and audit plug-ins apart), so what protects it on the way is TLS. Where the secret wants
+  none, caching_sha2_password sends it under a key that the server names, and nothing verifies that.
 * An account is a name and a host pattern. An admin secret changes all accounts of the user's name, the user itself
   only the one that its login matched.
 * Two passwords at once are the server's own (RETAIN CURRENT PASSWORD). It keeps one beside the current one; which is
@@ -59,6 +60,10 @@ FACTS: Final = Facts(
         ),
     },
     open_connections="They stay open, whichever password they were made with.",
+    server_log=(
+        "It gets the password itself, and hides it in each of its logs, says the manual, but for --log-raw; audit "
+        "plug-ins may show it."
+    ),
     longest_name=32,
 )
 

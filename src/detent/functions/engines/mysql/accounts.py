@@ -82,7 +82,7 @@ def options_of(run: Run, name: str) -> Mapping[str, str]:
     return {
         "REQUIRE": found["require"],
         "WITH": " ".join(f"{name} {given.get(name, '0')}" for name in _LIMITS),
-        "PASSWORD EXPIRE": found["expire"].strip(),
+        "PASSWORD EXPIRE": found["expire"].strip() or "DEFAULT",  # that one has expired is no option
         "PASSWORD HISTORY": found["history"],
         "PASSWORD REUSE INTERVAL": found["reuse"],
         "PASSWORD REQUIRE CURRENT": found["current"].strip(),

@@ -39,6 +39,8 @@ def told(error: Exception) -> Mapping[str, str]:
 
 def classified(error: Exception, mode: str) -> LoginRejected | EngineUnavailable:
     """Say whether a connection that failed blames the candidate."""
+    if isinstance(error, EngineUnavailable):
+        return EngineUnavailable(str(error), mode)
     state, text = told(error).get("C", ""), told(error).get("M", "")
     if state == "28000" and "pg_hba" in text:
         return EngineUnavailable("the server takes no connection of this kind from here: it may require TLS", mode)

@@ -68,6 +68,14 @@ class RedshiftSession:
             self._done(lambda: self._converge(source, target, password), target)
         self.set_password(target, password)
 
+    def make_user(self, like: str, user: str, password: Password) -> None:
+        """Make a clone."""
+        self.clone_user(like, user, password)
+
+    def drop_user(self, user: str) -> None:
+        """Drop it; Redshift itself refuses one that owns something."""
+        self._done(lambda: self._rows(f"DROP USER IF EXISTS {_quoted(user)}"), user)
+
     def privileges(self, user: str) -> frozenset[str]:
         """Ask the catalogs: roles, groups, settings, and what was given to the user itself."""
 

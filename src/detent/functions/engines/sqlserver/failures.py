@@ -32,7 +32,10 @@ _ADMIN_CURE: Final = (
     "it needs GRANT ALTER ANY LOGIN, for a user of a contained database GRANT ALTER ANY USER in it, for roles GRANT "
     "ALTER ANY SERVER ROLE and ALTER ANY ROLE; a sysadmin's login is changed by a sysadmin only"
 )
+_NOT_UNDERSTOOD: Final = "the server did not understand the statement: SQL Server 2012 or later is needed"
 _REASONS: Final = {
+    102: _NOT_UNDERSTOOD,  # its texts would quote ours
+    105: _NOT_UNDERSTOOD,
     15114: "the password is too recent to be changed (the server's minimum age): wait, or set CHECK_POLICY = OFF",
     3906: "the database is read-only: the host must be the primary",
     15025: "a login of that name was made meanwhile: rotate again",
@@ -56,6 +59,8 @@ def text_of(error: Exception) -> str:
 
 def classified(error: Exception, mode: str) -> LoginRejected | EngineUnavailable:
     """Say whether a connection that failed blames the candidate."""
+    if isinstance(error, EngineUnavailable):
+        return EngineUnavailable(str(error), mode)
     number, whole = number_of(error), str(error.args)
     if number in _REJECTED:
         return LoginRejected(_REJECTED[number], mode)

@@ -101,6 +101,14 @@ def _converge_roles(rows: Rows, query: str, kind: str, users: tuple[str, str]) -
         rows(f"ALTER {kind} {quoted(role)} ADD MEMBER {quoted(users[1])}")
 
 
+def drop(rows: Rows, login: str) -> None:
+    """Remove a login and its user of this database; content where there is none."""
+    for user, _, _ in rows(_USER, login, login):
+        rows(f"DROP USER {quoted(user)}")
+    if rows(LOGIN, login):
+        rows(f"DROP LOGIN {quoted(login)}")
+
+
 def privileges(rows: Rows, login: str) -> frozenset[str]:
     """Name what tells what a login may do, on the server and in this database."""
     found = {f"{_options(row)}" for row in rows(_OPTIONS, login)}

@@ -59,6 +59,14 @@ class SqlserverSession:
             self._done(lambda: principals.converge(self._rows, source, target, _text(password)), target)
         self.set_password(target, password)
 
+    def make_user(self, like: str, user: str, password: Password) -> None:
+        """Make a clone."""
+        self.clone_user(like, user, password)
+
+    def drop_user(self, user: str) -> None:
+        """Drop it in this database and, where there is one, its login; the server itself refuses who owns something."""
+        self._done(lambda: principals.drop(self._rows, user), user)
+
     def privileges(self, user: str) -> frozenset[str]:
         """Ask for options, roles and what was given directly; each may see its own."""
         return self._done(lambda: principals.privileges(self._rows, user), user)
