@@ -340,7 +340,7 @@ def admin_of(target: Target, engine: Engine) -> Any:
 
 
 def privileges(target: Target, user: str, password: str) -> frozenset[str]:
-    with closing(target.module.connect(target.login(user, password), plenty)) as session:
+    with closing(target.module.connect(target.reader(user, password), plenty)) as session:
         assert isinstance(session, Pairs)
         return session.privileges(user)
 

@@ -50,7 +50,10 @@ class Pairs(Protocol):
         """
 
     def privileges(self, user: str) -> frozenset[str]:
-        """Name everything that tells what a user may do, in words that are the same for two users who are alike."""
+        """Name everything that tells what a user may do, in words that are the same for two users who are alike.
+
+        ChangeRefused where the server does not tell this session: then an administrator is asked.
+        """
 
 
 @runtime_checkable

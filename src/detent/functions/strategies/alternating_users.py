@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from detent.functions.abilities import Administration, Pairs, Session
-from detent.functions.errors import EngineUnavailable, LoginRejected, StepFailed
+from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, StepFailed
 from detent.functions.staged import Candidate
 from detent.functions.strategies.turn import Turn
 
@@ -61,7 +61,7 @@ class AlternatingUsers:
         """Log in with the pending password, do what the application does, and compare the two users."""
         current = turn.secret.current()
         with turn.proven() as (pending, session):
-            ours = _asked(session, pending.login.username)
+            ours = _asked(turn, session, pending.login.username)
         try:
             theirs = _privileges(turn, current)
         except (LoginRejected, EngineUnavailable):
@@ -134,13 +134,29 @@ def _require_short(clone: str) -> None:
 def _privileges(turn: Turn, candidate: Candidate) -> frozenset[str]:
     session = turn.engine.connect(candidate.login, turn.remaining)
     try:
-        return _asked(session, candidate.login.username)
+        return _asked(turn, session, candidate.login.username)
     finally:
         session.close()
 
 
-def _asked(session: Session, user: str) -> frozenset[str]:
-    return session.privileges(user) if isinstance(session, Pairs) else frozenset()
+def _asked(turn: Turn, session: Session, user: str) -> frozenset[str]:
+    """Ask the user itself, and the admin secret's user where the server does not tell a user its own rights."""
+    if not isinstance(session, Pairs):
+        return frozenset()
+    try:
+        return session.privileges(user)
+    except ChangeRefused as error:
+        refusal = str(error)
+    with turn.admin_session(refusal) as admin:
+        return _asked_of_admin(admin, user, refusal)
+
+
+def _asked_of_admin(admin: Session, user: str, refusal: str) -> frozenset[str]:
+    try:
+        return admin.privileges(user) if isinstance(admin, Pairs) else frozenset()
+    except ChangeRefused as error:
+        again = str(error)
+    raise StepFailed(f"{refusal}; by the admin secret: {again}")
 
 
 def _difference(pending: Candidate, ours: frozenset[str], current: Candidate, theirs: frozenset[str]) -> str:
