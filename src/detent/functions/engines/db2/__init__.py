@@ -59,6 +59,7 @@ FACTS: Final = Facts(
         ),
     },
     open_connections="They stay open, whichever password they were made with.",
+    server_log="It gets the password itself, as a parameter; traces of the driver or of the server may show it.",
     longest_name=128,
     settle_seconds=30,
 )

@@ -72,6 +72,7 @@ FACTS: Final = Facts(
         ),
     },
     open_connections="They stay open, whichever password they were made with.",
+    server_log="CloudTrail records the calls without passwords, says the manual; the cache keeps digests of them.",
     # AWS: 16 to 128 characters, and few marks; of those that are safe everywhere only the hyphen is among them
     passwords=PasswordRules(excluded=DEFAULT_EXCLUDED + "_.~"),
     settle_seconds=30,

@@ -71,6 +71,7 @@ FACTS: Final = Facts(
         ),
     },
     open_connections="None stay open: every request carries the token, and a revoked one is refused at once.",
+    server_log="It makes the token itself, and before 2.8 its database holds it in the clear; its log may hold its id.",
     password_key="token",
     key_id="token_id",
 )

@@ -58,6 +58,7 @@ FACTS: Final = Facts(
         ),
     },
     open_connections="They stay open, whichever key they were made with.",
+    server_log="It gets public keys only: its history of queries shows the statements with those.",
     password_key="private_key",
     key_id="public_key_fp",
 )
