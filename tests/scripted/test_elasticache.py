@@ -76,7 +76,7 @@ def test_a_change_that_is_not_done_in_time_is_waited_for_by_the_next_try(target:
     for step in STEPS[1:]:
         FUNCTION.run(event(step, arn, token), client, plenty)
     assert target.alive(client.value(arn))
-    assert target.script.written.count("ModifyUser") == 1
+    assert target.alive(client.value(arn, "AWSPREVIOUS"))
 
 
 def _asked(target: ElasticacheTarget) -> bool:

@@ -77,7 +77,7 @@ FACTS: Final = Facts(
         "alternating-users": Privileges(own=None, admin=_PAIR),
     },
     open_connections="They stay open, whichever password they were made with.",
-    server_log="It gets the password itself; its log hides it, says the manual, and the profiler records no such command.",
+    server_log="It gets the password itself; its log hides it, says the manual; the profiler has no such command.",
     settle_seconds=30,
 )
 
