@@ -58,7 +58,7 @@ def with_password(target: Target) -> str:
     """Skip the rows whose credential is a key that a service issues."""
     if target.module.FACTS.key_id is not None:
         pytest.skip("its keys are issued: tests/contract/test_issuers.py")
-    name = f"app_{uuid.uuid4().hex[:12]}"
+    name = target.username(f"app_{uuid.uuid4().hex[:12]}")
     target.create_user(name, OLD)
     return name
 
@@ -171,7 +171,7 @@ def test_a_missing_driver_names_the_extra_to_install(
         pytest.skip("it needs no driver")
     for module in target.drivers:
         monkeypatch.setitem(__import__("sys").modules, module, None)
-    with pytest.raises(EngineUnavailable, match=rf"pip install 'detent\[{target.engine}\]'|pip install boto3"):
+    with pytest.raises(EngineUnavailable, match=rf"pip install 'detent\[{target.extra}\]'|pip install boto3"):
         engine.connect(changed(target, value), plenty)
 
 
@@ -267,7 +267,7 @@ def test_any_user_name_is_quoted(target: Target, engine: Engine, odd: str) -> No
     with_password(target)
     if not target.takes_name(odd):
         pytest.skip("the server itself has no such user names")
-    name = f"{odd}-{uuid.uuid4().hex[:8]}"
+    name = target.username(f"{odd}-{uuid.uuid4().hex[:8]}")
     target.create_user(name, OLD)
     target.create_administrator(f"{name}a", "admin-password", over=name)
     with closing(engine.connect(target.login(f"{name}a", "admin-password"), plenty)) as session:

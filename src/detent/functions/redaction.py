@@ -14,8 +14,8 @@ LONGEST: Final = 4000  # characters of a reason that are kept
 PUBLIC_KEYS: Final = frozenset(
     {
         "engine", "host", "port", "username", "dbname", "ssl", "sslmode",
-        "masterarn", "dbInstanceIdentifier", "dbClusterIdentifier", "usernames", "serves", "users", "nodes", "region",
-        "aws_access_key_id",
+        "masterarn", "dbInstanceIdentifier", "dbClusterIdentifier", "usernames", "serves", "users", "nodes", "replicas",
+        "region", "aws_access_key_id", "fingerprint", "host_key", "authorized_keys", "service", "key_id",
     }
 )  # fmt: skip
 

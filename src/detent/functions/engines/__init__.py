@@ -75,6 +75,7 @@ class Facts:
     default_host: str = ""  # for services that have one
     longest_name: int = 0  # of a user, in bytes of UTF-8; 0: no limit is known
     settle_seconds: float = 0  # for so long a new credential may be refused before it is known everywhere
+    extra: str = ""  # of Detent's package, which brings the driver; empty: the one of the engine's own name
     run_against: tuple[str, ...] = ()  # live servers that the contract suites ran it against: product and version
 
 
