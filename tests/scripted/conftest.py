@@ -6,8 +6,11 @@ from functools import cache
 
 import pytest
 
+from scripted.spoken import SPOKEN
+from scripted.spoken_target import SpokenTarget
 from scripted.table import SCRIPTED
 from scripted.target import ScriptedTarget
+from servers.certificates import Certificates
 
 
 @pytest.fixture
@@ -23,6 +26,28 @@ def scripted() -> Iterator[Callable[[str], ScriptedTarget]]:
         yield cache(start)
     _await_logins_given_up()
     assert [surprise for target in targets for surprise in target.server.surprises] == []
+
+
+@pytest.fixture(scope="session")
+def spoken_started(certificates: Certificates) -> Iterator[Callable[[str], SpokenTarget]]:
+    with ExitStack() as running:
+        yield cache(lambda row: SPOKEN[row](running, certificates))
+
+
+@pytest.fixture
+def spoken_of(spoken_started: Callable[[str], SpokenTarget]) -> Iterator[Callable[[str], SpokenTarget]]:
+    """Give a server that is played at the other end of the wire; what its script does not know fails the test."""
+    asked: list[SpokenTarget] = []
+
+    def found(row: str) -> SpokenTarget:
+        asked.append(spoken_started(row))
+        return asked[-1]
+
+    yield found
+    surprises = [target.surprises[:] for target in asked if target.surprises]
+    for target in asked:
+        target.surprises.clear()
+    assert surprises == []
 
 
 def _await_logins_given_up() -> None:

@@ -41,7 +41,7 @@ FACTS: Final = Facts(
     },
     privileges={
         "issued-keys": Privileges(
-            own=("chown {user}: /home/{user}/.ssh /home/{user}/.ssh/authorized_keys",),
+            own=("chown {user}: ~{user}/.ssh ~{user}/.ssh/authorized_keys",),
             # What sshd trusts belongs to the user or to root, so who writes another's is root.
             admin=("useradd --non-unique --uid 0 --gid 0 {admin}",),
         ),
