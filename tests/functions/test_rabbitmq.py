@@ -17,6 +17,7 @@ from detent.functions.engines.rabbitmq.rights import Rights, requests_between, t
 from detent.functions.engines.rabbitmq.session import RabbitmqSession
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected
 from detent.functions.httpapi import HttpApi
+from detent.functions.network import located
 from detent.functions.passwords import Password
 from detent.functions.values import login_of
 from functions.simulator import SecretsSimulator
@@ -172,7 +173,7 @@ def test_the_statements_of_the_facts_make_an_administrator(rabbit: RabbitmqTarge
 def test_a_server_that_fails_is_unavailable_and_one_that_refuses_says_why(status: int, error: type[Exception]) -> None:
     with canned_api(status, '{"reason": "no such thing"}') as port:
         login = login_at(port)
-        with closing(RabbitmqSession(HttpApi(login, plenty), login)) as session:
+        with closing(RabbitmqSession(HttpApi(login, located(login, 10), plenty), login)) as session:
             with pytest.raises(error, match="no such thing"):
                 session.set_password("app", Password(NEW))
             with pytest.raises(EngineUnavailable, match="no such thing"):

@@ -129,7 +129,7 @@ def test_tls_names_the_ca_and_has_the_name_checked(
     target: Db2Target, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("detent.functions.engines.db2.driver.require_answer", lambda *wanted: asked.append(wanted[2]))
+    monkeypatch.setattr("detent.functions.engines.db2.driver.require_answer", lambda *call: asked.append(call[1].mode))
     target.create_user("app", OLD)
     own = {"host": "localhost", "sslrootcert": certificates.ca}
     for wish, validation in (({"ssl": True}, "Basic"), ({"sslmode": "verify-ca"}, "Off")):

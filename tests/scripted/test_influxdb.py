@@ -102,7 +102,7 @@ def test_an_administrator_who_has_less_than_the_application_passes_nothing_on(
         ((503, '{"code": "unavailable"}'), "done again later"),
         ((200, "<html>It works!</html>"), "no InfluxDB 2"),
         ((404, "<html>Not found</html>"), "no InfluxDB 2"),
-        ((0, ""), "no InfluxDB 2"),
+        ((0, ""), "no answer in plaintext"),
         (refused(400, "invalid", "as the server says it"), "as the server says it"),
     ],
 )

@@ -15,7 +15,7 @@ from threading import RLock, Thread
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from detent.functions.engines.http.exchange import Exchange
+from detent.functions.httpapi import HttpApi
 from servers.certificates import Certificates
 from servers.target import Target
 
@@ -166,7 +166,7 @@ class ForgeTarget(Target):
         "revoked key": "does not take this key any more",
     }
     writes_log: ClassVar = "POST /api/users/"
-    sends: ClassVar = [(Exchange, "ask")]
+    sends: ClassVar = [(HttpApi, "ask")]
     offers_tls = True
 
     def __init__(self, forge: Forge, port: int, tls_port: int) -> None:

@@ -1,47 +1,41 @@
 """An HTTP API that speaks JSON, for engines whose servers are asked that way.
 
 Requests go to the one address that was checked, by TLS to the name that the secret says; no proxy, no redirection.
-HTTP negotiates no TLS: on loopback there is none unless it is asked for, elsewhere it is verified. The connection is
-kept. One that is lost stays lost, so that nothing is sent twice; one that the server said it would end is made anew.
+The connection is kept. One that is lost stays lost, so that nothing is sent twice; one that the server said it would
+end is made anew. No answer is read beyond a size, nor beyond the time that is left.
 """
 
-import http.client
 import json
 import socket
-import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
-from errno import ECONNREFUSED, EHOSTUNREACH, ENETUNREACH
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from http.client import MULTIPLE_CHOICES, OK, HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from typing import Any, Final
 
 from detent.functions.engines import Login, Remaining, time_limit
 from detent.functions.errors import EngineUnavailable
-from detent.functions.outbound import is_loopback, reachable_address
-from detent.functions.tls import PREFER, context_for, tls_mode
+from detent.functions.network import NO_ANSWER, OR_PLAINTEXT, PLAIN, Place, network_reason, secured
 
-_PLAIN: Final = "disable"
+_LARGEST: Final = 10_000_000  # bytes of an answer
+_PIECE: Final = 1 << 16
 _LOST: Final = "the connection was lost"
-_NO_ANSWER: Final = "no answer in time: check the address, the port and firewalls"
 _PLAIN_TO_TLS: Final = 'that port gives no answer in plaintext: if it speaks TLS, say "ssl": true in the secret'
-_ERRNO: Final = {
-    ECONNREFUSED: "unreachable: nothing listens on that port",
-    EHOSTUNREACH: "unreachable: no route to the host",
-    ENETUNREACH: "unreachable: no route to the network",
-}
-_WRONG_NAME: Final = frozenset({62, 64})  # OpenSSL's codes: host name, address
+_JSON: Final = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the server answered; ``body`` is None where that is no JSON."""
+    """What the server answered; ``body`` is None where that is no JSON, ``location`` where a redirect would lead."""
 
     status: int
-    body: Any
+    body: Any = field(repr=False)
+    location: str = ""
 
     @property
     def is_good(self) -> bool:
         """Whether the server did what it was asked."""
-        return http.client.OK <= self.status < http.client.MULTIPLE_CHOICES
+        return OK <= self.status < MULTIPLE_CHOICES
 
     def told(self, member: str) -> str:
         """Give what a member of the body says, empty where there is none."""
@@ -49,39 +43,35 @@ class Reply:
 
 
 class HttpApi:
-    """The API of a login's server."""
+    """The API of a login's server at a place that was checked.
 
-    def __init__(self, login: Login, remaining: Remaining) -> None:
-        """Find the address and how it is spoken to. Raises EngineUnavailable."""
+    ``needs_tls``: no reason advises plaintext.
+    """
+
+    def __init__(self, login: Login, place: Place, remaining: Remaining, *, needs_tls: bool = False) -> None:
+        self.mode = place.mode
         self._login = login
+        self._place = place
         self._remaining = remaining
-        self._address = reachable_address(login.host, login.port, time_limit(remaining))
-        self.mode = _mode(login, self._address)
-        self._context = None if self.mode == _PLAIN else context_for(login.settings, self.mode)
-        self._connection = http.client.HTTPConnection(login.host, login.port)
+        self._needs_tls = needs_tls
+        self._connection = HTTPConnection(login.host, login.port)
         self._connection.auto_open = 0
         self._answered = False
         self._ended = False
 
-    def ask(self, method: str, path: str, body: object, headers: Mapping[str, str]) -> Reply:
+    def ask(self, method: str, path: str, body: object, headers: Mapping[str, str | bytes]) -> Reply:
         """Send one request, once, and give its answer. Raises EngineUnavailable where there is none."""
-        limit = time_limit(self._remaining)
-        if self._ended:
-            raise EngineUnavailable(_LOST, self.mode)
-        if self._connection.sock is None:
-            self._connection.sock = self._connected(limit)
-        self._connection.sock.settimeout(limit)
-        text = None if body is None else json.dumps(body)
+        connection = self._open()
         try:
-            self._connection.request(method, path, text, {"Content-Type": "application/json", **headers})
-            answer = self._connection.getresponse()
-            said = answer.read()
-        except (OSError, http.client.HTTPException) as error:
+            with ExitStack() as unless_answered:
+                unless_answered.callback(self.close)
+                reply = self._exchanged(connection, method, path, body, headers)
+                unless_answered.pop_all()
+        except (OSError, HTTPException) as error:
             failure = EngineUnavailable(self._not_answered(error), self.mode)
         else:
             self._answered = True
-            return Reply(answer.status, _parsed(said))
-        self.close()
+            return reply
         raise failure
 
     def close(self) -> None:
@@ -89,26 +79,55 @@ class HttpApi:
         self._ended = True
         self._connection.close()
 
+    def _open(self) -> socket.socket:
+        limit = time_limit(self._remaining)
+        if self._ended:
+            raise EngineUnavailable(_LOST, self.mode)
+        if self._connection.sock is None:
+            self._connection.sock = self._connected(limit)
+        self._connection.sock.settimeout(limit)
+        return self._connection.sock
+
     def _connected(self, limit: float) -> socket.socket:
         try:
-            plain = socket.create_connection((self._address, self._login.port), timeout=limit)
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a request's head and body are two packets
-            return self._context.wrap_socket(plain, server_hostname=self._login.host) if self._context else plain
+            return secured(self._login, self._place, limit)
         except OSError as error:
-            failure = EngineUnavailable(_unreached(error), self.mode)
-        raise failure
+            reason = network_reason(error)
+        raise EngineUnavailable(reason.removesuffix(OR_PLAINTEXT) if self._needs_tls else reason, self.mode)
+
+    def _exchanged(
+        self, connection: socket.socket, method: str, path: str, body: object, headers: Mapping[str, str | bytes]
+    ) -> Reply:
+        text = None if body is None else json.dumps(body)
+        self._connection.request(method, path, text, headers if body is None else completed(headers, _JSON))
+        answer = self._connection.getresponse()
+        content = self._content(answer, connection)
+        return Reply(answer.status, _parsed(content), answer.headers.get("Location", ""))
+
+    def _content(self, answer: HTTPResponse, connection: socket.socket) -> bytes:
+        content = bytearray()
+        while piece := answer.read1(_PIECE):
+            content += piece
+            if len(content) > _LARGEST:
+                raise EngineUnavailable(f"the server's answer is larger than {_LARGEST} bytes", self.mode)
+            connection.settimeout(time_limit(self._remaining))  # closed or not, the answer comes over it
+        if answer.length:  # it ended before all of it was there
+            raise IncompleteRead(bytes(content), answer.length)
+        answer.close()  # its connection stays
+        return bytes(content)
 
     def _not_answered(self, error: Exception) -> str:
-        if self._answered:
-            return f"{_LOST} ({_NO_ANSWER})" if isinstance(error, TimeoutError) else _LOST
+        if self._answered or isinstance(error, IncompleteRead):
+            return f"{_LOST} ({NO_ANSWER})" if isinstance(error, TimeoutError) else _LOST
         if isinstance(error, TimeoutError):
-            return _NO_ANSWER
-        return _PLAIN_TO_TLS if self.mode == _PLAIN else f"{_LOST}: check that HTTP is spoken on that port"
+            return NO_ANSWER
+        return _PLAIN_TO_TLS if self.mode == PLAIN else f"{_LOST}: check that HTTP is spoken on that port"
 
 
-def _mode(login: Login, address: str) -> str:
-    mode = tls_mode(login.settings, loopback=is_loopback(address))
-    return _PLAIN if mode == PREFER else mode
+def completed(headers: Mapping[str, str | bytes], usual: Mapping[str, str]) -> Mapping[str, str | bytes]:
+    """Add the usual headers that are not among them, in whatever letters."""
+    named = {name.lower() for name in headers}
+    return {**{name: text for name, text in usual.items() if name.lower() not in named}, **headers}
 
 
 def _parsed(said: bytes) -> Any:  # noqa: ANN401 - whatever the server says
@@ -116,30 +135,3 @@ def _parsed(said: bytes) -> Any:  # noqa: ANN401 - whatever the server says
         return json.loads(said)
     except (ValueError, RecursionError):
         return None
-
-
-def _unreached(error: OSError) -> str:
-    match error:
-        case ssl.SSLError():
-            return _tls_failed(error)
-        case TimeoutError():
-            return _NO_ANSWER
-        case OSError(errno=number) if number in _ERRNO:
-            return _ERRNO[number]
-    return f"unreachable: {error.strerror or 'the server closed the connection'}"
-
-
-def _tls_failed(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _WRONG_NAME:
-        return (
-            "the server's certificate is for another name: use the name it was made for as host, "
-            'or check the CA only with "sslmode": "verify-ca"'
-        )
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            "the server's certificate was not accepted: give its CA (PEM text) as "
-            '"sslrootcert" in the secret, or allow plaintext with "ssl": false'
-        )
-    if error.reason in {"WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING"}:
-        return 'that port offers no TLS: name the TLS port, or allow plaintext with "ssl": false in the secret'
-    return f'TLS failed ({error.reason}): check the server\'s TLS settings, or allow plaintext with "ssl": false'

@@ -9,12 +9,10 @@ from typing import Any, Final
 from detent.functions.engines import Login, Remaining, time_limit
 from detent.functions.engines.db2.failures import rejection
 from detent.functions.errors import EngineUnavailable
-from detent.functions.handshake import require_answer
-from detent.functions.outbound import is_loopback, reachable_address
-from detent.functions.tls import NAMED, PREFER, root_certificates, tls_mode
+from detent.functions.network import PLAIN, located, require_answer
+from detent.functions.tls import NAMED, root_certificates
 
 _MARKS: Final = frozenset(";{}=\"',")
-_PLAIN: Final = "disable"
 
 
 def unwritable(text: str) -> bool:
@@ -29,9 +27,8 @@ def logged_in(login: Login, remaining: Remaining, database: str | None = None) -
     except ImportError:
         raise EngineUnavailable("the driver ibm_db is not installed: pip install 'detent[db2]'") from None
     wait = time_limit(remaining)
-    address = reachable_address(login.host, login.port, wait)
-    mode = _mode(login, address)
-    require_answer(login, address, mode, wait)
+    place = address, mode = located(login, wait)
+    require_answer(login, place, wait)
     options = {ibm_db_dbi.SQL_ATTR_AUTOCOMMIT: ibm_db_dbi.SQL_AUTOCOMMIT_ON}
     with _connection_string(login, database, address, mode, wait) as text:
         try:
@@ -74,15 +71,9 @@ def _connection_string(login: Login, database: str | None, address: str, mode: s
 @contextmanager
 def _securing(login: Login, mode: str) -> Iterator[dict[str, str]]:
     """Name the CAs, in any mode of TLS: the driver knows no way to take a certificate unseen."""
-    if mode == _PLAIN:
+    if mode == PLAIN:
         yield {}
         return
     with root_certificates(login.settings) as path:
         known = {} if path == "system" else {"SSLServerCertificate": path}
         yield {"Security": "SSL", **known, "SSLClientHostnameValidation": "Basic" if mode == NAMED else "Off"}
-
-
-def _mode(login: Login, address: str) -> str:
-    """Db2 negotiates nothing: where TLS is not asked for and not a must, there is none."""
-    mode = tls_mode(login.settings, loopback=is_loopback(address))
-    return _PLAIN if mode == PREFER else mode

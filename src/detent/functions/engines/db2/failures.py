@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused
-from detent.functions.handshake import NO_ANSWER
+from detent.functions.network import NO_ANSWER
 
 NO_CONNECT: Final = -1060
 _CODE: Final = re.compile(r"SQLCODE=(-?\d+)")

@@ -12,10 +12,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from detent.functions.engines import Facts, Login, Privileges, Remaining
+from detent.functions.engines import Facts, Login, Privileges, Remaining, time_limit
 from detent.functions.engines.etcd.session import MAKE_ADMINISTRATOR, EtcdSession
 from detent.functions.errors import EngineUnavailable, LoginRejected
 from detent.functions.httpapi import HttpApi, Reply
+from detent.functions.network import located
 from detent.functions.tls import TLS_KEYS, tls_faults
 
 _REJECTED: Final = {
@@ -54,7 +55,7 @@ def faults(value: Mapping[str, Any]) -> list[str]:
 
 def connect(login: Login, remaining: Remaining) -> EtcdSession:
     """Log in once, within the remaining time: get a token."""
-    api = HttpApi(login, remaining)
+    api = HttpApi(login, located(login, time_limit(remaining)), remaining)
     try:
         return EtcdSession(api, login, _token(api, login))
     except BaseException:

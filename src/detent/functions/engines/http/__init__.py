@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from detent.functions.engines import Facts, Login, Privileges, Remaining, time_limit
 from detent.functions.engines.http.description import FOLDER, described, is_name
-from detent.functions.engines.http.exchange import Exchange
 from detent.functions.engines.http.session import HttpSession
 from detent.functions.errors import EngineUnavailable
+from detent.functions.httpapi import HttpApi
+from detent.functions.network import PLAIN, Place
 from detent.functions.outbound import is_loopback, reachable_address
 from detent.functions.tls import TLS_KEYS, tls_faults, tls_mode
 
@@ -52,7 +53,6 @@ FACTS: Final = Facts(
     settle_seconds=30,
 )
 
-_PLAIN: Final = "disable"
 _TEXT: Final = re.compile(r"(?!\.{1,2}$)[^\x00-\x1f\x7f]{1,256}")  # a path's dots would lead out of it
 
 
@@ -72,9 +72,9 @@ def connect(login: Login, remaining: Remaining) -> HttpSession:
     description.require_host(login.host, login.port)
     mode = tls_mode(login.settings, loopback=False)
     address = reachable_address(login.host, login.port, time_limit(remaining))
-    if mode == _PLAIN and not is_loopback(address):
+    if mode == PLAIN and not is_loopback(address):
         raise EngineUnavailable('plain HTTP is spoken to loopback only: take "ssl": false out of the secret', mode)
-    session = HttpSession(Exchange(address, login, mode, remaining), description, login)
+    session = HttpSession(HttpApi(login, Place(address, mode), remaining, needs_tls=True), description, login)
     try:
         session.prove()
     except BaseException:

@@ -6,10 +6,12 @@ from typing import Any, Final
 
 from detent.functions.abilities import Issued, Key
 from detent.functions.engines import Login
+from detent.functions.engines.http.answers import age, found, text_at
 from detent.functions.engines.http.description import Description
-from detent.functions.engines.http.exchange import Answer, Exchange, found
 from detent.functions.engines.http.requests import Requests
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, NoRoom
+from detent.functions.httpapi import HttpApi, Reply
+from detent.functions.network import PLAIN
 from detent.functions.passwords import Password
 
 _MOST_PAGES: Final = 100
@@ -18,15 +20,15 @@ _MOST_PAGES: Final = 100
 class HttpSession:
     """A key that every request carries."""
 
-    def __init__(self, exchange: Exchange, description: Description, login: Login) -> None:
-        self._exchange = exchange
-        self._requests = Requests(exchange, description, login)
+    def __init__(self, api: HttpApi, description: Description, login: Login) -> None:
+        self._api = api
+        self._requests = Requests(api, description, login)
         self._description = description
         self._login = login
 
     def prove(self) -> None:
         """Ask as the description's test says. Raises LoginRejected where the key is none, or another user's."""
-        answer, mode = self._requests.ask("test"), self._exchange.mode
+        answer, mode = self._requests.ask("test"), self._api.mode
         if answer.status in self._description.statuses("refused"):
             raise LoginRejected(f"login refused: the service takes no such key ({answer.status})", mode)
         if answer.status in self._description.statuses("denied"):
@@ -35,7 +37,7 @@ class HttpSession:
                 mode,
             )
         self._require_served(answer, "test")
-        if not _is_good(answer):
+        if not answer.is_good:
             raise EngineUnavailable(self._odd(answer, "test"), mode)
         self._require_own(answer, "user", self._login.username)
         self._require_own(answer, "id", str(self._login.settings["key_id"]))
@@ -46,21 +48,21 @@ class HttpSession:
 
     def close(self) -> None:
         """End the connection."""
-        self._exchange.close()
+        self._api.close()
 
     def keys(self, user: str) -> Sequence[Key]:
         """Give them by what the description says of their age, else in the service's order."""
         listed, created = list(self._listed(user)), self._description.text("list.created")
         if created:
-            listed.sort(key=lambda entry: _age(found(entry, created)))
+            listed.sort(key=lambda entry: age(found(entry, created)))
         mark, read = self._description.text("list.mark"), self._description.mark_in
-        return [Key(self._told(entry, "list.id"), read(_text(found(entry, mark)))) for entry in listed]
+        return [Key(self._told(entry, "list.id"), read(text_at(entry, mark))) for entry in listed]
 
     def issue_key(self, user: str, mark: str) -> Issued:
         """Have one made, named by its mark."""
         answer = self._requests.ask("issue", user=user, mark=mark)
         self._done("issue", answer, user)
-        return Issued(self._told(answer.said, "issue.id"), Password(self._told(answer.said, "issue.secret")))
+        return Issued(self._told(answer.body, "issue.id"), Password(self._told(answer.body, "issue.secret")))
 
     def revoke_key(self, user: str, key: str) -> None:
         """End it; one that is gone is content."""
@@ -74,17 +76,17 @@ class HttpSession:
         for _ in range(_MOST_PAGES):
             answer = self._requests.ask("list", path, user=user, next=following)
             self._done("list", answer, user)
-            page = answer.at(keys) if keys else answer.said
+            page = found(answer.body, keys) if keys else answer.body
             if not isinstance(page, list):
                 raise EngineUnavailable(self._silent("list.keys"))
             yield from page
-            following = _text(answer.at(more)) if more else ""
+            following = text_at(answer.body, more) if more else ""
             if not following:
                 return
             path = "next_path"
         raise EngineUnavailable(f"the service lists keys of {user!r} on more than {_MOST_PAGES} pages")
 
-    def _done(self, verb: str, answer: Answer, user: str) -> None:
+    def _done(self, verb: str, answer: Reply, user: str) -> None:
         """Raise what an answer means that says no."""
         statuses = self._description.statuses
         if answer.status in statuses("full"):
@@ -97,15 +99,15 @@ class HttpSession:
         if answer.status in statuses("refused"):
             raise EngineUnavailable(f"the service does not take this key any more ({answer.status})")
         self._require_served(answer, verb)
-        if not _is_good(answer):
+        if not answer.is_good:
             raise ChangeRefused(self._odd(answer, verb))
 
-    def _require_served(self, answer: Answer, verb: str) -> None:
-        status, mode = answer.status, self._exchange.mode
+    def _require_served(self, answer: Reply, verb: str) -> None:
+        status, mode = answer.status, self._api.mode
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
             raise EngineUnavailable(f"the service does not serve this now ({status}): it is done again later", mode)
         leads_to_tls = answer.location.startswith("https:") or status == HTTPStatus.UPGRADE_REQUIRED
-        if mode == "disable" and leads_to_tls:
+        if mode == PLAIN and leads_to_tls:
             raise EngineUnavailable('the service takes no plaintext: take "ssl": false out of the secret', mode)
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
             raise EngineUnavailable(
@@ -114,15 +116,15 @@ class HttpSession:
                 mode,
             )
 
-    def _require_own(self, answer: Answer, key: str, expected: str) -> None:
+    def _require_own(self, answer: Reply, key: str, expected: str) -> None:
         where = self._description.text(f"test.{key}")
-        if where and _text(answer.at(where)) != expected:
+        if where and text_at(answer.body, where) != expected:
             what = "user" if key == "user" else "key_id"
-            said = f"login refused: the service says that the key's {what} is {_text(answer.at(where))!r}"
-            raise LoginRejected(f"{said}, the secret {expected!r}", self._exchange.mode)
+            said = f"login refused: the service says that the key's {what} is {text_at(answer.body, where)!r}"
+            raise LoginRejected(f"{said}, the secret {expected!r}", self._api.mode)
 
     def _told(self, said: Any, key: str) -> str:  # noqa: ANN401 - whatever JSON holds
-        told = _text(found(said, self._description.text(key)))
+        told = text_at(said, self._description.text(key))
         if not told:
             raise EngineUnavailable(self._silent(key))
         return told
@@ -132,29 +134,14 @@ class HttpSession:
         what = f"nothing of use at {where!r}" if where else "no list"
         return f"the service's answer has {what}, where {key} of {self._description.file} says it is: correct that"
 
-    def _odd(self, answer: Answer, verb: str) -> str:
+    def _odd(self, answer: Reply, verb: str) -> str:
         return f"the service refused to {verb} ({self._words(answer)}): correct {verb} in {self._description.file}"
 
     def _needs(self, user: str) -> str:
         least = self._description.text("needs", "the right to list, issue and revoke keys")
         return f"it needs {least} (for {user!r})"
 
-    def _words(self, answer: Answer) -> str:
+    def _words(self, answer: Reply) -> str:
         where = self._description.text("error")
-        said = _text(answer.at(where)) if where else ""
+        said = text_at(answer.body, where) if where else ""
         return f"{answer.status}: {said}" if said else str(answer.status)
-
-
-def _is_good(answer: Answer) -> bool:
-    return HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
-
-
-def _text(said: Any) -> str:  # noqa: ANN401 - whatever JSON holds
-    """Give a text, or a number as one: services name their keys by either."""
-    return str(said) if isinstance(said, str | int) and not isinstance(said, bool) else ""
-
-
-def _age(said: Any) -> tuple[bool, float, str]:  # noqa: ANN401 - as above
-    """Let numbers be compared with numbers, and texts with texts."""
-    is_number = isinstance(said, int | float)
-    return (not is_number, said if is_number else 0, "" if is_number else _text(said))

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from detent.functions.engines import Login
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, NoRoom
+from detent.functions.network import NO_ANSWER
 
 REJECTED: Final = {
     "InvalidClientTokenId": "login refused: there is no such access key, or it is inactive",
@@ -26,8 +27,8 @@ _TRANSIENT: Final = frozenset(
 )  # fmt: skip
 _TRANSPORT: Final = {
     "EndpointConnectionError": "unreachable: nothing listens on that port, or there is no route to it",
-    "ConnectTimeoutError": "no answer in time: check the address, the port and firewalls",
-    "ReadTimeoutError": "no answer in time: check the address, the port and firewalls",
+    "ConnectTimeoutError": NO_ANSWER,
+    "ReadTimeoutError": NO_ANSWER,
     "SSLError": (
         "TLS failed: the server's certificate must be for this host, by a CA that this machine or AWS_CA_BUNDLE names"
     ),

@@ -17,8 +17,9 @@ from typing import Any, Final
 from detent.functions.engines import Facts, Login, Privileges, Remaining, time_limit
 from detent.functions.engines.influxdb.api import Api
 from detent.functions.engines.influxdb.session import InfluxdbSession
-from detent.functions.outbound import is_loopback, reachable_address
-from detent.functions.tls import PREFER, TLS_KEYS, tls_faults, tls_mode
+from detent.functions.httpapi import HttpApi
+from detent.functions.network import located
+from detent.functions.tls import TLS_KEYS, tls_faults
 
 _ORG: Final = "<id of the organization>"
 _ID: Final = re.compile(r"[0-9a-f]{16}")
@@ -90,8 +91,10 @@ def faults(value: Mapping[str, Any]) -> list[str]:
 
 def connect(login: Login, remaining: Remaining) -> InfluxdbSession:
     """Ask once, within the remaining time, whose token it is."""
-    address = reachable_address(login.host, login.port, time_limit(remaining))
-    mode = tls_mode(login.settings, loopback=is_loopback(address))
-    session = InfluxdbSession(Api(login, address, "disable" if mode == PREFER else mode, remaining))
-    session.prove()
+    session = InfluxdbSession(Api(HttpApi(login, located(login, time_limit(remaining)), remaining), login))
+    try:
+        session.prove()
+    except BaseException:
+        session.close()
+        raise
     return session

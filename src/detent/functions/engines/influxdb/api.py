@@ -1,17 +1,14 @@
-"""Requests of InfluxDB's HTTP API, each over a connection of its own, and what its refusals mean."""
+"""Requests of InfluxDB's HTTP API, and what its refusals mean."""
 
-import http.client
-import json
 from collections.abc import Mapping
-from contextlib import closing
 from http import HTTPStatus
 from typing import Any, Final
 
-from detent.functions.engines import Login, Remaining, time_limit
+from detent.functions.engines import Login
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected
-from detent.functions.handshake import network_reason, secured
+from detent.functions.httpapi import HttpApi, Reply
+from detent.functions.network import PLAIN
 
-_LARGEST: Final = 10_000_000  # bytes of an answer
 _DENIED: Final = "is unauthorized"  # InfluxDB: "read:users/0a… is unauthorized", by the status of a wrong token
 _CURE: Final = (
     "the admin secret's token needs read and write on authorizations and on users, and everything that the "
@@ -40,58 +37,36 @@ class Refused(Exception):
 class Api:
     """What asks by a login's token."""
 
-    def __init__(self, login: Login, address: str, mode: str, remaining: Remaining) -> None:
+    def __init__(self, http: HttpApi, login: Login) -> None:
         self.login = login
-        self.mode = mode
-        self._address = address
-        self._remaining = remaining
+        self.mode = http.mode
+        self._http = http
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """Give the answer's object. Raises Refused, EngineUnavailable."""
-        limit = time_limit(self._remaining)
-        try:
-            status, text = self._exchanged(method, path, None if body is None else json.dumps(body), limit)
-        except (OSError, http.client.HTTPException) as error:
-            failure = self._lost(error)
-        else:
-            return self._read(status, text)
-        raise failure
+        token = f"Token {self.login.password.reveal()}".encode()
+        return self._read(self._http.ask(method, path, body, {"Authorization": token}))
 
-    def _exchanged(self, method: str, path: str, body: str | None, limit: float) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(self.login.host, self.login.port)
-        with closing(connection):
-            connection.sock = secured(self.login, self._address, self.mode, limit)
-            token = f"Token {self.login.password.reveal()}".encode()
-            headers: dict[str, bytes | str] = {
-                "Authorization": token,
-                "Connection": "close",
-                "Content-Type": "application/json",
-            }
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read(_LARGEST)
+    def close(self) -> None:
+        """End the connection."""
+        self._http.close()
 
-    def _lost(self, error: Exception) -> EngineUnavailable:
-        if isinstance(error, http.client.HTTPException | ConnectionResetError):
-            return not_influxdb(self.mode)
-        return EngineUnavailable(network_reason(error), self.mode)
-
-    def _read(self, status: int, text: bytes) -> Mapping[str, Any]:
-        found = _object(text)
-        if status in {HTTPStatus.OK, HTTPStatus.CREATED} and found is not None:
-            return found
+    def _read(self, reply: Reply) -> Mapping[str, Any]:
+        status, told = reply.status, reply.body if isinstance(reply.body, dict) else None
+        if status in {HTTPStatus.OK, HTTPStatus.CREATED} and told is not None:
+            return told
         if status == HTTPStatus.NO_CONTENT:
             return {}
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise EngineUnavailable(f"the server does not serve this now ({status}): it is done again later", self.mode)
-        if found is None or "code" not in found:
+        if told is None or "code" not in told:
             raise not_influxdb(self.mode)
-        raise Refused(status, str(found.get("message", found["code"])))
+        raise Refused(status, str(told.get("message", told["code"])))
 
 
 def not_influxdb(mode: str) -> EngineUnavailable:
     """Say that something else answers."""
-    how = "in plaintext" if mode == "disable" else "over TLS"
+    how = "in plaintext" if mode == PLAIN else "over TLS"
     return EngineUnavailable(f'what answers there {how} is no InfluxDB 2: check host, port and "ssl"', mode)
 
 
@@ -117,11 +92,3 @@ def refusal(said: Refused, login: Login) -> ChangeRefused | EngineUnavailable:
     if said.status == HTTPStatus.NOT_FOUND:
         return Missing(f"the server said: {said}")
     return ChangeRefused(f"the server refused the change: {said}")
-
-
-def _object(text: bytes) -> Mapping[str, Any] | None:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None

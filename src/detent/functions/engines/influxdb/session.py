@@ -38,7 +38,8 @@ class InfluxdbSession:
         self._asked("GET", "/api/v2/me")
 
     def close(self) -> None:
-        """Do nothing: no connection outlives its request."""
+        """End the connection."""
+        self._api.close()
 
     def keys(self, user: str) -> Sequence[Key]:
         """Give them by their age; the description of one that a rotation made is its mark."""

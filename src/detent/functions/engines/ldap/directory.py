@@ -6,20 +6,19 @@ connection, and follow a referral with the password in its hand.
 
 import contextlib
 import re
-import socket
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from detent.functions.engines import Login, Remaining, time_limit
-from detent.functions.engines.ldap.failures import NO_TLS, Answer, lost, not_reached
+from detent.functions.engines.ldap.failures import Answer, lost, not_reached
 from detent.functions.errors import EngineUnavailable
+from detent.functions.network import NO_TLS_THERE, PLAIN, connected, over_tls
 from detent.functions.outbound import is_loopback, reachable_address
-from detent.functions.tls import PREFER, context_for, tls_mode
+from detent.functions.tls import PREFER, tls_mode
 
 POLICY: Final = "1.3.6.1.4.1.42.2.27.8.5.1"  # draft-behera-ldap-password-policy: asks for its reasons
 _START_TLS: Final = "1.3.6.1.4.1.1466.20037"
 _LDAPS_PORTS: Final = frozenset({636, 3269})
-_PLAIN: Final = "disable"
 _POLICY_ERROR: Final = re.compile(rb"\x81\x01(.)", re.DOTALL)  # BER: the control's second field, a number
 
 
@@ -61,7 +60,7 @@ class Directory:
         if said.code == 0:
             _wrap(self._connection, login, self.mode)
         elif self.mode != PREFER:
-            raise EngineUnavailable(f"{NO_TLS} (the server said: {said.said or said.code})", self.mode)
+            raise EngineUnavailable(f"{NO_TLS_THERE} (the server said: {said.said or said.code})", self.mode)
 
     def close(self) -> None:
         """End the connection; never raises."""
@@ -96,7 +95,7 @@ def _connected(login: Login, remaining: Remaining) -> Directory:
     directory = Directory(connection, mode, remaining)
     try:
         _open(connection, login, address, mode, wait)
-        if mode != _PLAIN and not _speaks_ldaps(login):
+        if mode != PLAIN and not _speaks_ldaps(login):
             directory.secure(login)
     except BaseException:
         directory.close()
@@ -120,24 +119,22 @@ def _speaks_ldaps(login: Login) -> bool:
 def _open(connection: Any, login: Login, address: str, mode: str, wait: float) -> None:  # noqa: ANN401 - as above
     """Give ldap3 a socket in place of the one that it would open."""
     try:
-        connection.socket = socket.create_connection((address, login.port), wait)
-        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each bind over TLS waits 40 ms
+        connection.socket = connected(address, login.port, wait)
     except OSError as error:
         failure = not_reached(error, mode)
     else:
         connection.closed = False
         connection.listening = True
         connection.strategy._outstanding = {}  # noqa: SLF001 - as its own open() does
-        if mode != _PLAIN and _speaks_ldaps(login):
+        if mode != PLAIN and _speaks_ldaps(login):
             _wrap(connection, login, mode)
         return
     raise failure
 
 
 def _wrap(connection: Any, login: Login, mode: str) -> None:  # noqa: ANN401 - as above
-    context = context_for(login.settings, mode)
     try:
-        connection.socket = context.wrap_socket(connection.socket, server_hostname=login.host)
+        connection.socket = over_tls(connection.socket, login, mode)
     except OSError as error:
         failure = not_reached(error, mode)
     else:

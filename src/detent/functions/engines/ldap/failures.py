@@ -1,24 +1,14 @@
 """A directory's refusals, told apart: by the codes of RFC 4511, and by the password policy's own."""
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from errno import ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENETUNREACH
 from typing import Final
 
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused
+from detent.functions.network import NO_ANSWER, NO_TLS_THERE, network_reason
 
-NO_TLS: Final = 'the server offers no TLS on that port: name the other port, or allow plaintext with "ssl": false'
+_OR_START_TLS: Final = '; on a port for StartTLS say "ldaps": false'
 NO_PLAINTEXT: Final = 'the server takes no password in plaintext: take "ssl": false out of the secret'
-_NO_ANSWER: Final = "no answer in time: check the address, the port and firewalls"
-_CLOSED: Final = "the server closed the connection"
-_ERRNO: Final = {
-    ECONNREFUSED: "unreachable: nothing listens on that port",
-    EHOSTUNREACH: "unreachable: no route to the host",
-    ENETUNREACH: "unreachable: no route to the network",
-    ECONNRESET: _CLOSED,
-}
-_WRONG_NAME: Final = frozenset({62, 64})  # OpenSSL's codes: host name, address
 
 # RFC 4511's codes.
 CONSTRAINT: Final = 19
@@ -59,18 +49,14 @@ class Answer:
 
 def not_reached(error: OSError, mode: str) -> EngineUnavailable:
     """Say why there is no connection, or no TLS."""
-    if isinstance(error, ssl.SSLError):
-        return EngineUnavailable(_tls_failed(error), mode)
-    if isinstance(error, TimeoutError):
-        return EngineUnavailable(_NO_ANSWER, mode)
-    known = _ERRNO.get(error.errno or 0)
-    return EngineUnavailable(known or f"not usable; the driver said: {error}", mode)
+    reason = network_reason(error)
+    return EngineUnavailable(reason + _OR_START_TLS if reason == NO_TLS_THERE else reason, mode)
 
 
 def lost(error: Exception, mode: str, *, fresh: bool) -> EngineUnavailable:
     """Say what an error means that ended the connection; ``fresh``: it came before there was a login."""
     if isinstance(error, TimeoutError) or "timed out" in str(error):
-        return EngineUnavailable(_NO_ANSWER if fresh else f"the connection was lost ({_NO_ANSWER})", mode)
+        return EngineUnavailable(NO_ANSWER if fresh else f"the connection was lost ({NO_ANSWER})", mode)
     where = "what answers there speaks no LDAP in this way: check the port, and whether it is one of LDAPS; " * fresh
     return EngineUnavailable(f"{where}the connection was lost ({type(error).__name__})", mode)
 
@@ -107,19 +93,3 @@ def _unusable(said: Answer) -> str:
     if said.code in _NOT_A_NAME:
         return f'"username" is no name that the server reads: correct it in the secret (the server said: {said.said})'
     return f"not usable now; the server said: {said.said or 'nothing'} (code {said.code})"
-
-
-def _tls_failed(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _WRONG_NAME:
-        return (
-            "the server's certificate is for another name: use the name it was made for as host, "
-            'or check the CA only with "sslmode": "verify-ca"'
-        )
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            "the server's certificate was not accepted: give its CA (PEM text) as "
-            '"sslrootcert" in the secret, or allow plaintext with "ssl": false'
-        )
-    if error.reason == "WRONG_VERSION_NUMBER":
-        return f'{NO_TLS}; on a port for StartTLS say "ldaps": false'
-    return f"TLS failed ({error.reason}): check the server's TLS settings"

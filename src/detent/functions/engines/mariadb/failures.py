@@ -3,7 +3,8 @@
 from typing import Final
 
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused
-from detent.functions.mysql_protocol.failures import HASH, NO_TLS, number_of, of_the_network
+from detent.functions.mysql_protocol.failures import HASH, NO_TLS, classified, number_of
+from detent.functions.network import TLS_IS_OFF
 
 # MariaDB: error numbers of 10.11. Rejected: another candidate may do. Unusable: no candidate would.
 _REJECTED: Final = {
@@ -37,7 +38,7 @@ _UNUSABLE: Final = {
     1193: WRONG_SERVER,
     1053: "the server is shutting down",
     1927: "the server closed the connection",
-    NO_TLS: 'the server offers no TLS: turn it on there, or allow plaintext with "ssl": false in the secret',
+    NO_TLS: TLS_IS_OFF,
     4150: "the user is blocked after too many wrong passwords: FLUSH PRIVILEGES there",
 }
 _LOST: Final = frozenset({0, 1053, 1317, 1927, 2006, 2013, 2014})
@@ -60,14 +61,7 @@ _OPTIONS: Final = {
 
 def unreachable(error: Exception, mode: str) -> LoginRejected | EngineUnavailable:
     """Say whether a connection that failed blames the candidate."""
-    if isinstance(error, EngineUnavailable):
-        return EngineUnavailable(str(error), mode)
-    number = number_of(error)
-    if number in _REJECTED:
-        return LoginRejected(_REJECTED[number], mode)
-    if number in _UNUSABLE:
-        return EngineUnavailable(_UNUSABLE[number], mode)
-    return EngineUnavailable(of_the_network(error), mode)
+    return classified(error, mode, _REJECTED, _UNUSABLE)
 
 
 def refusal(

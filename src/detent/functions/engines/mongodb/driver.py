@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from detent.functions.engines import Login, Remaining, time_limit
 from detent.functions.engines.mongodb.failures import rejection
 from detent.functions.errors import EngineUnavailable, LoginRejected
-from detent.functions.handshake import require_answer
-from detent.functions.outbound import is_loopback, reachable_address
-from detent.functions.tls import NAMED, PREFER, root_certificates, tls_mode
+from detent.functions.network import PLAIN, located, require_answer
+from detent.functions.tls import NAMED, root_certificates
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
-_PLAIN: Final = "disable"
 _LONGEST: Final = 5.0  # seconds: PyMongo tries a greeting that fails again and again for so long
 
 
@@ -30,9 +28,8 @@ def logged_in(login: Login, remaining: Remaining) -> "MongoClient[dict[str, Any]
     except ImportError:
         raise EngineUnavailable("the driver pymongo is not installed: pip install 'detent[mongodb]'") from None
     wait = min(time_limit(remaining), _LONGEST)
-    address = reachable_address(login.host, login.port, wait)
-    mode = _mode(login, address)
-    require_answer(login, address, mode, wait)
+    place = address, mode = located(login, wait)
+    require_answer(login, place, wait)
     client = _client(login, address, mode, wait)
     failure: LoginRejected | EngineUnavailable
     try:
@@ -84,7 +81,7 @@ def _client(login: Login, address: str, mode: str, wait: float) -> "MongoClient[
 @contextmanager
 def _securing(login: Login, mode: str) -> Iterator[dict[str, Any]]:
     """Give PyMongo's options of TLS. It reads the CAs when it is made, so their file need not last."""
-    if mode == _PLAIN:
+    if mode == PLAIN:
         yield {"tls": False}
     elif mode == "require" and login.settings.get("sslrootcert") is None:
         yield {"tls": True, "tlsAllowInvalidCertificates": True}
@@ -92,9 +89,3 @@ def _securing(login: Login, mode: str) -> Iterator[dict[str, Any]]:
         with root_certificates(login.settings) as path:
             known = {} if path == "system" else {"tlsCAFile": path}
             yield {"tls": True, "tlsAllowInvalidHostnames": mode != NAMED, **known}
-
-
-def _mode(login: Login, address: str) -> str:
-    """MongoDB negotiates nothing: where TLS is not asked for and not a must, there is none."""
-    mode = tls_mode(login.settings, loopback=is_loopback(address))
-    return _PLAIN if mode == PREFER else mode

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused
-from detent.functions.handshake import NO_ANSWER
+from detent.functions.network import NO_ANSWER
 
 _NOT_WRITABLE: Final = frozenset({10107, 13435})
 _BAD_VALUE: Final = 2

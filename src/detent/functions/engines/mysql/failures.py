@@ -3,7 +3,8 @@
 from typing import Final
 
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused
-from detent.functions.mysql_protocol.failures import HASH, NO_TLS, number_of, of_the_network
+from detent.functions.mysql_protocol.failures import HASH, NO_TLS, classified, number_of
+from detent.functions.network import TLS_IS_OFF
 
 # Rejected: another candidate may do. Unusable: no candidate would.
 _REJECTED: Final = {
@@ -32,7 +33,7 @@ _UNUSABLE: Final = {
     1193: WRONG_SERVER,
     1053: "the server is shutting down",
     1524: "the plug-in that the account logs in by is not loaded on the server",
-    NO_TLS: 'the server offers no TLS: turn it on there, or allow plaintext with "ssl": false in the secret',
+    NO_TLS: TLS_IS_OFF,
     3159: 'the server takes no plaintext connection: remove "ssl": false (require_secure_transport)',
     3955: "the user is blocked after too many wrong passwords: ALTER USER … ACCOUNT UNLOCK",
 }
@@ -57,14 +58,7 @@ _REASONS: Final = {
 
 def unreachable(error: Exception, mode: str) -> LoginRejected | EngineUnavailable:
     """Say whether a connection that failed blames the candidate."""
-    if isinstance(error, EngineUnavailable):
-        return EngineUnavailable(str(error), mode)
-    number = number_of(error)
-    if number in _REJECTED:
-        return LoginRejected(_REJECTED[number], mode)
-    if number in _UNUSABLE:
-        return EngineUnavailable(_UNUSABLE[number], mode)
-    return EngineUnavailable(of_the_network(error), mode)
+    return classified(error, mode, _REJECTED, _UNUSABLE)
 
 
 def refusal(error: Exception, user: str, by: str) -> ChangeRefused | EngineUnavailable | PasswordRefused:

@@ -22,9 +22,9 @@ from detent.functions.engines.oracle.driver import opened
 from detent.functions.engines.oracle.failures import classified
 from detent.functions.engines.oracle.session import OracleSession
 from detent.functions.errors import EngineUnavailable
-from detent.functions.outbound import is_loopback, reachable_address
+from detent.functions.network import located
 from detent.functions.passwords import PasswordRules
-from detent.functions.tls import PREFER, TLS_KEYS, tls_faults, tls_mode
+from detent.functions.tls import TLS_KEYS, tls_faults
 
 _ADMIN: Final = (
     'CREATE USER {admin} IDENTIFIED BY "…"',
@@ -90,9 +90,7 @@ def connect(login: Login, remaining: Remaining) -> OracleSession:
         import oracledb  # noqa: F401, PLC0415 - an optional driver
     except ImportError:
         raise EngineUnavailable("the driver oracledb is not installed: pip install 'detent[oracle]'") from None
-    address = reachable_address(login.host, login.port, time_limit(remaining))
-    mode = tls_mode(login.settings, loopback=is_loopback(address))
-    mode = "disable" if mode == PREFER else mode
+    address, mode = located(login, time_limit(remaining))
     try:
         connection = opened(login, address, mode, time_limit(remaining))
     except Exception as error:  # noqa: BLE001 - what is no such server makes the driver raise anything

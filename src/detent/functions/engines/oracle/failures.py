@@ -3,6 +3,7 @@
 from typing import Final
 
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused
+from detent.functions.network import NO_ANSWER, NOT_ACCEPTED, OR_PLAINTEXT, OTHER_NAME, UNREACHABLE
 
 # Rejected: another candidate may do. Unusable: no candidate would.
 _REJECTED: Final = {
@@ -10,7 +11,6 @@ _REJECTED: Final = {
     28000: "the account is locked: ALTER USER … ACCOUNT UNLOCK",
     28001: "the password has expired: set a new one, or a profile with PASSWORD_LIFE_TIME UNLIMITED",
 }
-NO_ANSWER: Final = "no answer in time: check the address, the port and firewalls"
 _NO_SERVICE: Final = 'the listener knows no such service: correct "dbname" (or "sid") in the secret'
 _UNUSABLE: Final = {
     1045: "the user may not log in: GRANT CREATE SESSION TO …",
@@ -29,17 +29,11 @@ _UNUSABLE: Final = {
 _PHRASES: Final = {
     "DPY-6001": _NO_SERVICE,
     "DPY-6003": _NO_SERVICE,
-    "DPY-6006": (
-        "the server's certificate is for another name: use the name it was made for as host, "
-        'or check the CA only with "sslmode": "verify-ca"'
-    ),
-    "CERTIFICATE_VERIFY_FAILED": (
-        "the server's certificate was not accepted: give its CA (PEM text) as "
-        '"sslrootcert" in the secret, or allow plaintext with "ssl": false'
-    ),
-    "SSL": 'TLS failed: the port must be the listener\'s for tcps, or allow plaintext with "ssl": false',
+    "DPY-6006": OTHER_NAME,
+    "CERTIFICATE_VERIFY_FAILED": NOT_ACCEPTED,
+    "SSL": "TLS failed: the port must be the listener's for tcps" + OR_PLAINTEXT,
     "DPY-6000": "the listener refused the connection: its access rules, or too many connections",
-    "Connection refused": "unreachable: nothing listens on that port",
+    **UNREACHABLE,
     "timed out": NO_ANSWER,
     "DPY-4011": "the server closed the connection: check the port, and whether it wants TLS",
     "DPY-3010": "the server is too old for the driver's thin mode: Oracle Database 12.1 or later is needed",

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from detent.functions.engines import Facts, Login, Privileges, Remaining, time_limit
-from detent.functions.engines.postgres.failures import NO_ANSWER, NO_PASSWORD_ASKED, classified
+from detent.functions.engines.postgres.failures import NO_PASSWORD_ASKED, classified
 from detent.functions.engines.postgres.session import PostgresSession
 from detent.functions.errors import EngineUnavailable, LoginRejected
+from detent.functions.network import NO_ANSWER
 from detent.functions.outbound import is_loopback, reachable_address
 from detent.functions.tls import TLS_KEYS, VERIFIED, root_certificates, tls_faults, tls_mode
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from detent.functions.engines import Login
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused
+from detent.functions.network import CLOSED, NO_ANSWER, NOT_ACCEPTED, OTHER_NAME, TLS_FAILED, TLS_IS_OFF, UNREACHABLE
 
 if TYPE_CHECKING:
     import psycopg
@@ -22,7 +23,6 @@ _REJECTED: Final = {
     "role … does not exist": "login refused: there is no such role",
     "authentication failed for user": "login refused by the server's authentication method",
 }
-NO_ANSWER: Final = "no answer in time: check the address, the port and firewalls"
 _UNUSABLE: Final = {
     "no pg_hba.conf entry": "the server's pg_hba.conf does not admit this user, database and address",
     "pg_hba.conf rejects": "the server's pg_hba.conf rejects this user, database and address",
@@ -34,28 +34,18 @@ _UNUSABLE: Final = {
     "connection slots are reserved": "too many connections on the server",
     "starting up": "the server is starting up",
     "shutting down": "the server is shutting down",
-    "server does not support SSL": (
-        'the server offers no TLS: turn it on there, or allow plaintext with "ssl": false in the secret'
-    ),
-    "does not match host name": (
-        "the server's certificate is for another name: use the name it was made for as host, "
-        'or check the CA only with "sslmode": "verify-ca"'
-    ),
-    "certificate": (
-        "the server's certificate was not accepted: give its CA (PEM text) as "
-        '"sslrootcert" in the secret, or allow plaintext with "ssl": false'
-    ),
+    "server does not support SSL": TLS_IS_OFF,
+    "does not match host name": OTHER_NAME,
+    "certificate": NOT_ACCEPTED,
     "authentication method requirement": (
         "the server asks for the password in clear over a connection that is not verified: "
         'let TLS verify it ("ssl": true) or use SCRAM on the server'
     ),
-    "SSL error": 'TLS failed: check the server\'s TLS settings, or allow plaintext with "ssl": false',
-    "Connection refused": "unreachable: nothing listens on that port",
-    "No route to host": "unreachable: no route to the host",
-    "Network is unreachable": "unreachable: no route to the network",
+    "SSL error": TLS_FAILED,
+    **UNREACHABLE,
     "timeout expired": NO_ANSWER,
     "timed out": NO_ANSWER,
-    "server closed the connection": "the server closed the connection",
+    "server closed the connection": CLOSED,
 }
 
 _NO_PLAINTEXT: Final = 'the server takes no plaintext connection from here: remove "ssl": false (pg_hba.conf)'

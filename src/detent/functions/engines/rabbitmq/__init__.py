@@ -11,9 +11,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from detent.functions.engines import Facts, Login, Privileges, Remaining
+from detent.functions.engines import Facts, Login, Privileges, Remaining, time_limit
 from detent.functions.engines.rabbitmq.session import MAKE_ADMINISTRATOR, RabbitmqSession
 from detent.functions.httpapi import HttpApi
+from detent.functions.network import located
 from detent.functions.tls import TLS_KEYS, tls_faults
 
 _ADMIN: Final = ("rabbitmqctl add_user {admin}", MAKE_ADMINISTRATOR.format("{admin}"))  # the first asks for a password
@@ -54,7 +55,7 @@ def faults(value: Mapping[str, Any]) -> list[str]:
 
 def connect(login: Login, remaining: Remaining) -> RabbitmqSession:
     """Log in once, within the remaining time: ask who we are."""
-    session = RabbitmqSession(HttpApi(login, remaining), login)
+    session = RabbitmqSession(HttpApi(login, located(login, time_limit(remaining)), remaining), login)
     try:
         session.prove()
     except BaseException:

@@ -1,23 +1,20 @@
 """Redis's refusals, told apart: by redis-py's classes, which stand for the server's error codes, and by texts."""
 
 import re
-import ssl
-from errno import ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENETUNREACH
 from typing import TYPE_CHECKING, Final
 
 from detent.functions.errors import EngineUnavailable, LoginRejected
+from detent.functions.network import NO_ANSWER, NO_TLS_THERE, PLAIN, network_reason
 
 if TYPE_CHECKING:
     import redis
 
-NO_ANSWER: Final = "no answer in time: check the address, the port and firewalls"
 OPEN_DOOR: Final = (
     "the server takes any password for this user (nopass), so none can be proven: give it one (ACL SETUSER … >…)"
 )
 _REJECTED: Final = (
     "login refused: wrong password, no such user, or the user is off and may not log in (Redis does not tell which)"
 )
-_CLOSED: Final = "the server closed the connection"
 _UNUSABLE: Final = {
     "max number of clients": "too many connections on the server",
     "loading the dataset": "the server is starting up",
@@ -28,14 +25,6 @@ _UNUSABLE: Final = {
     "'select'": 'the user may not choose a database: take "dbname" out of the secret, or ACL SETUSER … +select',
 }
 _PLAIN_TO_TLS: Final = 'that port gives no answer in plaintext: if it speaks TLS, say "ssl": true in the secret'
-_NO_TLS: Final = 'that port offers no TLS: name the TLS port, or allow plaintext with "ssl": false in the secret'
-_ERRNO: Final = {
-    ECONNREFUSED: "unreachable: nothing listens on that port",
-    EHOSTUNREACH: "unreachable: no route to the host",
-    ENETUNREACH: "unreachable: no route to the network",
-    ECONNRESET: _CLOSED,
-}
-_WRONG_NAME: Final = frozenset({62, 64})  # OpenSSL's codes: host name, address
 _HASH: Final = re.compile(r"[0-9a-f]{64}")  # the server quotes the rule that it refuses
 
 
@@ -66,7 +55,7 @@ def lost(error: Exception, place: str, mode: str, *, fresh: bool) -> LoginReject
     if isinstance(error, TimeoutError | redis.TimeoutError):
         return EngineUnavailable(f"the connection was lost ({place}: {NO_ANSWER})", mode)
     known = _known(error)
-    if known is None and fresh and mode == "disable":
+    if known is None and fresh and mode == PLAIN:
         return EngineUnavailable(_PLAIN_TO_TLS, mode)
     return EngineUnavailable(known or f"the connection was lost ({place}: {error})", mode)
 
@@ -79,37 +68,12 @@ def not_usable(said: Refusal, mode: str) -> EngineUnavailable:
 def not_reached(error: Exception, mode: str) -> EngineUnavailable:
     """Say why there is no connection; redis-py hides the system's error behind its own, but for those of TLS."""
     if isinstance(error, TimeoutError):  # a Redis without TLS waits for the end of what it takes for a command
-        return EngineUnavailable(f"no answer to TLS in time: {_NO_TLS}", mode)
+        return EngineUnavailable(f"no answer to TLS in time: {NO_TLS_THERE}", mode)
     cause = error if isinstance(error, OSError) else error.__context__
-    return EngineUnavailable(_unreached(cause or error), mode)
+    if isinstance(cause, OSError):
+        return EngineUnavailable(network_reason(cause), mode)
+    return EngineUnavailable(f"not usable; the driver said: {cause or error}", mode)
 
 
 def _known(said: Exception) -> str | None:
     return next((reason for phrase, reason in _UNUSABLE.items() if phrase in str(said)), None)
-
-
-def _unreached(cause: BaseException) -> str:
-    match cause:
-        case ssl.SSLError():
-            return _tls_failed(cause)
-        case TimeoutError():
-            return NO_ANSWER
-        case OSError(errno=number) if number in _ERRNO:
-            return _ERRNO[number]
-    return f"not usable; the driver said: {cause}"
-
-
-def _tls_failed(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _WRONG_NAME:
-        return (
-            "the server's certificate is for another name: use the name it was made for as host, "
-            'or check the CA only with "sslmode": "verify-ca"'
-        )
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            "the server's certificate was not accepted: give its CA (PEM text) as "
-            '"sslrootcert" in the secret, or allow plaintext with "ssl": false'
-        )
-    if error.reason == "WRONG_VERSION_NUMBER":
-        return _NO_TLS
-    return f'TLS failed ({error.reason}): check the server\'s TLS settings, or allow plaintext with "ssl": false'

@@ -7,17 +7,15 @@ may run, and make a TLS context for each connection.
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from detent.functions.engines import Login, Remaining, time_limit
 from detent.functions.engines.redis.failures import OPEN_DOOR, Refusal, not_reached, not_usable
 from detent.functions.engines.redis.wire import Wire
 from detent.functions.errors import EngineUnavailable, LoginRejected
-from detent.functions.outbound import is_loopback, reachable_address
+from detent.functions.network import PLAIN, located
 from detent.functions.passwords import Password
-from detent.functions.tls import PREFER, context_for, tls_mode
-
-_PLAIN: Final = "disable"
+from detent.functions.tls import context_for
 
 
 def logged_in(login: Login, remaining: Remaining) -> Wire:
@@ -63,8 +61,7 @@ def _connected(login: Login, remaining: Remaining) -> Wire:
     except ImportError:
         raise EngineUnavailable("the driver redis is not installed: pip install 'detent[redis]'") from None
     wait = time_limit(remaining)
-    address = reachable_address(login.host, login.port, wait)
-    mode = _mode(login, address)
+    address, mode = located(login, wait)
     try:
         connection: Any = redis.Connection(  # type: ignore[no-untyped-call]
             host=address,
@@ -83,7 +80,7 @@ def _connected(login: Login, remaining: Remaining) -> Wire:
 
 
 def _securing(login: Login, mode: str) -> Callable[[Any], None]:
-    context = None if mode == _PLAIN else context_for(login.settings, mode)
+    context = None if mode == PLAIN else context_for(login.settings, mode)
 
     def secure(connection: Any) -> None:  # noqa: ANN401 - half typed
         if context is not None:
@@ -91,9 +88,3 @@ def _securing(login: Login, mode: str) -> Callable[[Any], None]:
         connection._parser.on_connect(connection)  # noqa: SLF001 - as redis-py's own greeting does first of all
 
     return secure
-
-
-def _mode(login: Login, address: str) -> str:
-    """Redis negotiates nothing: where TLS is not asked for and not a must, there is none."""
-    mode = tls_mode(login.settings, loopback=is_loopback(address))
-    return _PLAIN if mode == PREFER else mode

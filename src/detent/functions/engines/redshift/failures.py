@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused
+from detent.functions.network import NOT_ACCEPTED, OR_PLAINTEXT, TLS_IS_OFF, network_reason, tls_reason
 
-NO_ANSWER: Final = "no answer in time: check the address, the port and firewalls"
 _REFUSED: Final = (
     "login refused: wrong password, no such user, or its VALID UNTIL has passed (Redshift does not tell which)"
 )
@@ -17,15 +17,7 @@ _UNUSABLE: Final = {
     "57P01": "the server is shutting down",
     "57P03": "the server is starting up, or paused: resume the cluster",
 }
-_OTHER_NAME: Final = (
-    "the server's certificate is for another name: use the endpoint's own name as host, "
-    'or check the CA only with "sslmode": "verify-ca"'
-)
-_NOT_ACCEPTED: Final = (
-    "the server's certificate was not accepted: its CA must be among the system's; "
-    'plaintext is allowed with "ssl": false'
-)
-_NAME_MISMATCH: Final = frozenset({62, 64})  # OpenSSL: X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH
+_NOT_ACCEPTED: Final = "the server's certificate was not accepted: its CA must be among the system's" + OR_PLAINTEXT
 _ADMIN_CURE: Final = (
     "it needs GRANT ROLE sys:secadmin TO it; superusers, and who is in a group, are changed by a superuser only"
 )
@@ -73,18 +65,13 @@ def _of_the_network(error: Exception) -> str:
     """Say what kept the driver from a connection: it wraps what the socket said, and hands on what TLS said."""
     cause = next((part for part in (error, *error.args) if isinstance(part, OSError)), None)
     match cause:
-        case ssl.SSLCertVerificationError():
-            said = _OTHER_NAME if cause.verify_code in _NAME_MISMATCH else _NOT_ACCEPTED
         case ssl.SSLError():
-            said = 'TLS failed: check the server\'s TLS settings, or allow plaintext with "ssl": false'
-        case TimeoutError():
-            said = NO_ANSWER
-        case ConnectionRefusedError():
-            said = "unreachable: nothing listens on that port"
+            said = tls_reason(cause)
+            said = _NOT_ACCEPTED if said == NOT_ACCEPTED else said
         case OSError():
-            said = f"unreachable: {cause.strerror or 'the connection was lost'}"
+            said = network_reason(cause)
         case _ if "SSL" in str(error):
-            said = 'the server offers no TLS: turn it on there, or allow plaintext with "ssl": false in the secret'
+            said = TLS_IS_OFF
         case _:
             said = f"not usable; the driver failed ({type(error).__name__})"
     return said

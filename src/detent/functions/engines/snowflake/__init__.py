@@ -18,7 +18,7 @@ from detent.functions.engines.snowflake.failures import rejection
 from detent.functions.engines.snowflake.pairs import read
 from detent.functions.engines.snowflake.session import SnowflakeSession
 from detent.functions.errors import EngineUnavailable, LoginRejected
-from detent.functions.handshake import require_answer
+from detent.functions.network import PLAIN, Place, require_answer
 from detent.functions.outbound import reachable_address
 
 _DOMAIN: Final = ".snowflakecomputing.com"
@@ -89,7 +89,7 @@ def connect(login: Login, remaining: Remaining) -> SnowflakeSession:
         ) from None
     wait = time_limit(remaining)
     address = reachable_address(login.host, login.port, wait)
-    require_answer(login, address, "disable", wait)  # the driver itself would try again and again
+    require_answer(login, Place(address, PLAIN), wait)  # the driver itself would try again and again
     key = _signing(login)
     try:
         connection = driver.connect(**_options(login, wait), private_key=key)

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected
-from detent.functions.handshake import NO_ANSWER
+from detent.functions.network import NO_ANSWER
 
 # Snowflake: numbers of its manual and of its drivers' sources
 _REJECTED: Final = {

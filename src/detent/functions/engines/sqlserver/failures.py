@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused
+from detent.functions.network import NO_ANSWER, OR_PLAINTEXT, UNREACHABLE
 
 # Rejected: another candidate may do. Unusable: no candidate would.
 _REJECTED: Final = {
@@ -21,7 +22,7 @@ _UNUSABLE: Final = {
     10929: "too many connections to the database",
     40613: "the database is not available at present",
     976: "the server is a replica that cannot be read: the host must be the primary",
-    20003: "no answer in time: check the address, the port and firewalls",
+    20003: NO_ANSWER,
 }
 _LOST: Final = frozenset({233, 596, 6005, 10053, 10054})
 _DRIVERS_OWN: Final = 20000
@@ -85,13 +86,14 @@ def refusal(error: Exception, user: str, by: str) -> ChangeRefused | EngineUnava
 
 
 def _of_the_network(whole: str, number: int | None) -> str:
-    if "Connection refused" in whole:
-        return "unreachable: nothing listens on that port"
+    for phrase, reason in UNREACHABLE.items():
+        if phrase in whole:
+            return reason
     if "timed out" in whole:
-        return _UNUSABLE[20003]
+        return NO_ANSWER
     if "certificate" in whole.lower() or "SSL" in whole or "TLS" in whole:
         return (
             'TLS failed, or the server\'s certificate was not accepted: give its CA (PEM text) as "sslrootcert" in the '
-            'secret, use the name it was made for as host, or allow plaintext with "ssl": false'
+            "secret, use the name it was made for as host" + OR_PLAINTEXT
         )
     return f"unreachable: the connection was lost ({number})"

@@ -1,14 +1,14 @@
 """Logging in at an sshd: the host is proven by its pinned key, then the user by its private key."""
 
-import socket
 from collections.abc import Mapping
 from typing import Any, Final
 
 from detent.functions.engines import Login, Remaining, time_limit
 from detent.functions.engines.ssh.authorized_keys import blob_in, kind_of
 from detent.functions.engines.ssh.pairs import NoKey, private_key
-from detent.functions.engines.ssh.wire import LATE, MODE, Wire, within
+from detent.functions.engines.ssh.wire import MODE, Wire, within
 from detent.functions.errors import EngineUnavailable, LoginRejected
+from detent.functions.network import NO_ANSWER, connected, network_reason
 from detent.functions.outbound import reachable_address
 
 _LOST: Final = "the connection was lost before the login; with sshd's MaxAuthTries at 1, by a key that it does not take"
@@ -53,13 +53,9 @@ def _connected(address: str, port: int, limit: float) -> Any:  # noqa: ANN401 - 
     from paramiko import Transport  # noqa: PLC0415 - as above
 
     try:
-        transport = Transport(socket.create_connection((address, port), limit))
-    except ConnectionRefusedError:
-        reason = "unreachable: nothing listens on that port"
-    except TimeoutError:
-        reason = LATE
+        transport = Transport(connected(address, port, limit))
     except OSError as error:
-        reason = f"unreachable: {error.strerror}"
+        reason = network_reason(error)
     else:
         transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = limit
         return transport
@@ -76,7 +72,7 @@ def _proven(transport: Any, login: Login, key: Any, limit: float) -> Exception |
         try:
             transport.start_client(timeout=limit)
             if not transport.initial_kex_done:
-                return EngineUnavailable(LATE, MODE)
+                return EngineUnavailable(NO_ANSWER, MODE)
             if transport.get_remote_server_key().asbytes() not in pinned:
                 return EngineUnavailable(_STRANGER, MODE)
             more = transport.auth_publickey(login.username, key)
@@ -89,7 +85,7 @@ def _failure(error: Exception, transport: Any, *, is_late: bool) -> Exception:  
     import paramiko  # noqa: PLC0415 - as above
 
     if is_late or "timeout" in str(error).lower() or isinstance(error, TimeoutError):
-        return EngineUnavailable(LATE, MODE)
+        return EngineUnavailable(NO_ANSWER, MODE)
     if isinstance(error, paramiko.BadAuthenticationType):
         return EngineUnavailable("the server takes no public keys of this user (PubkeyAuthentication)", MODE)
     if isinstance(error, paramiko.AuthenticationException) and transport.is_active():

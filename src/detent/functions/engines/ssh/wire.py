@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from detent.functions.engines import Login, Remaining, time_limit
 from detent.functions.errors import EngineUnavailable
+from detent.functions.network import NO_ANSWER
 
 MODE: Final = "none (SSH, by the pinned host key)"
-LATE: Final = "no answer in time: check the address, the port and firewalls"
 
 
 class Refused(Exception):
@@ -62,7 +62,7 @@ class Wire:
 
     def _failure(self, error: Exception, *, is_late: bool) -> Exception:
         if is_late:
-            return EngineUnavailable(LATE, MODE)
+            return EngineUnavailable(NO_ANSWER, MODE)
         if not self.transport.is_active():
             return EngineUnavailable("the connection was lost", MODE)
         return Refused(str(error) or type(error).__name__, is_missing=isinstance(error, FileNotFoundError))
