@@ -14,7 +14,7 @@ from detent.service.explaining import NOT_ASKED, LogsIn, Told, declares, latest,
 from detent.service.history import SecretRotation
 from detent.service.lookup import find
 from detent.service.pausing import require_running
-from detent.service.planning import drop_test_version
+from detent.service.planning import drop_test_version, reattempt, resume, stands_still
 
 _CANNOT = (
     "The secret's function cannot roll its target back: only those that come with Detent can. Put the target right by"
@@ -32,10 +32,11 @@ def retry_rotation(env: Env, caller: Principal, *, secret_id: str) -> SecretRota
     obstacle = found.obstacle(secret)
     if obstacle is not None:
         raise BadState(f"{obstacle[1]} RotateSecret begins another rotation.")
-    if found.state is State.FAILED or (found.due is not None and found.due > env.now):
-        env.tx.rotations.replan(secret.key, None)
-        env.tx.rotations.overrule(found.resumed(env.now, env.server.manual_window))
-    return _told(env, secret, found)
+    if found.purpose is Purpose.ROTATE and found.token is not None:
+        reattempt(env, secret, found.token)
+    elif stands_still(env, found):
+        resume(env, found)
+    return _told(env, secret, _incomplete(env, secret) or found)
 
 
 def abandon_rotation(env: Env, caller: Principal, *, secret_id: str) -> SecretRotation:
