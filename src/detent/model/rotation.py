@@ -125,9 +125,14 @@ class Rotation:
         """Begin the rotation that takes this one's place, in the same window."""
         return Rotation(self.secret, self.window, now, replaced=self.replaced + 1).begun(token, now)
 
-    def reopened(self) -> "Rotation":
-        """Go on after a failed window, now that the next one has come."""
-        return replace(self, state=State.IN_PROGRESS)
+    def reopened(self, now: datetime, next_window: Window | None) -> "Rotation":
+        """Go on after a failed window, now that the next one has come; if that was missed, wait for another.
+
+        What heals its target goes on in any case: the current version may not log in.
+        """
+        if now < self.window.closes or self.is_healing:
+            return replace(self, state=State.IN_PROGRESS)
+        return self.parked(now, next_window)
 
     def succeeded(self, now: datetime) -> "Rotation":
         """Go to the next step, or, after the last, end well."""

@@ -114,13 +114,10 @@ class Runner:
         if obstacle is not None:
             self._stop(tx, secret, rotation, *obstacle)
             return None
-        if rotation.state is State.PLANNED:
-            if tx.rotations.open(secret.key):  # a configuration test has the pending label: wait for its end
-                tx.rotations.save(replace(rotation, due=self.clock.now() + _WAIT), release=True)
-                return None
-            rotation, secret = self._begin(tx, rotation, secret)
-        elif rotation.state is State.FAILED:
-            rotation = rotation.reopened()
+        rotation, secret = self._opened(tx, rotation, secret)
+        if rotation.state is not State.IN_PROGRESS:
+            tx.rotations.save(rotation, release=True)
+            return None
         waiting = None if self.gate is None else self.gate.hold(tx, secret, rotation)
         if waiting is not None:
             tx.rotations.save(waiting, release=True)
@@ -146,6 +143,17 @@ class Runner:
             "RotationToken": str(credentials.rotation_token.reveal()),
         }
         return StepCall(function, event, credentials, deadline)
+
+    def _opened(self, tx: Tx, rotation: Rotation, secret: Secret) -> tuple[Rotation, Secret]:
+        """Begin a planned rotation, or reopen a failed one; one that is not in progress then has to wait."""
+        now = self.clock.now()
+        if rotation.state is State.PLANNED:
+            if tx.rotations.open(secret.key):  # a configuration test has the pending label: wait for its end
+                return replace(rotation, due=now + _WAIT), secret
+            return self._begin(tx, rotation, secret)
+        if rotation.state is State.FAILED and secret.rotation is not None:
+            return rotation.reopened(now, secret.rotation.window_following(now)), secret
+        return rotation, secret
 
     def _begin(self, tx: Tx, rotation: Rotation, secret: Secret) -> tuple[Rotation, Secret]:
         """Give a planned rotation its token: that of an incomplete one, which is tried again, or a new one."""
@@ -184,7 +192,7 @@ class Runner:
         if reason is not None:
             self._fail(tx, secret, rotation, done, reason)
         elif rotation.is_healing:
-            tx.rotations.save(rotation.healed(now, prepared.settings.window_after(now)), release=True)
+            tx.rotations.save(rotation.healed(now, _settings(secret, prepared).window_following(now)), release=True)
             tx.access_keys.drop_sessions(secret.arn, now)
             self.audit.event("RotationRolledBack", secret, rotation.token, now)
         else:
@@ -208,18 +216,18 @@ class Runner:
         tx.rotations.replan(secret.key, planned(secret, self.jitter))
 
     def _fail(self, tx: Tx, secret: Secret, rotation: Rotation, done: Done, reason: str) -> None:
-        now, settings = self.clock.now(), done.step.settings
+        now, coming = self.clock.now(), _settings(secret, done.step).window_following(self.clock.now())
         if done.fault is Fault.UNREACHABLE and done.step.untouched:
             rotation = replace(rotation, acted=False)
         heals = Step.ROLL_BACK in done.step.traits.declares
-        failed = rotation.failed(reason, now, settings.window_after(now), done.fault, heals=heals)
+        failed = rotation.failed(reason, now, coming, done.fault, heals=heals)
         replaces = done.refuted and rotation.replaced < MOST_REPLACED and now < rotation.window.closes
         if replaces:
             failed = rotation.stopped(State.REPLACED, now, reason)
         tx.rotations.save(failed, release=not failed.is_healing or rotation.is_healing)  # healing begins at once
         tx.access_keys.drop_sessions(secret.arn, now)
         test = rotation.purpose is Purpose.TEST
-        said = f"Error when executing lambda {settings.function} during {rotation.step} step"
+        said = f"Error when executing lambda {done.step.call.function} during {rotation.step} step"
         self.audit.event("TestRotationFailed" if test else "RotationFailed", secret, rotation.token, now, said)
         if replaces:
             self._replace(tx, secret, rotation)
@@ -254,6 +262,11 @@ def _held(tx: Tx, rotation: Rotation) -> Rotation | None:
     if current is not None and current.epoch != rotation.epoch:
         raise StaleRevision(f"rotation {rotation.id}")
     return current
+
+
+def _settings(secret: Secret, prepared: Prepared) -> RotationSettings:
+    """Give the settings as they are now: the schedule may have been changed while the step ran."""
+    return secret.rotation or prepared.settings
 
 
 def _drop_test_version(tx: Tx, secret: Secret, test: Rotation, now: datetime) -> Secret:
