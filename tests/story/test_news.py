@@ -12,8 +12,10 @@ from datetime import timedelta
 import pytest
 
 from detent.model.errors import BadParameter, LimitExceeded, NotFound
-from detent.service import news, rotations, secrets, versions, webhooks
+from detent.service import news, pausing, rotations, secrets, versions, webhooks
 from detent.service.news import finds_overdue
+from detent.service.pausing import paused_by
+from detent.store.protocol import ROTATION_PAUSED
 from servers.canary import Canary
 from servers.receiver import Receiver, receiver
 from servers.world import FUNCTION, LEASE_SECONDS, ROOT, World
@@ -175,6 +177,21 @@ def test_a_process_that_dies_while_it_posts_loses_nothing(world: World, hook: Re
     assert hook.types == ["started"]
     house.store.write(lambda tx: news.settle(house.server.env(tx, "us-east-1"), claimed, 0, "late", 1.0))
     assert standing(world).webhook.reason is None  # its claim was over
+
+
+def test_a_restored_store_posts_nothing_until_it_is_resumed(world: World, hook: Receiver) -> None:
+    put(world, hook.url)
+    begin(world)
+    now, store = world.clock.moment, world.house.store
+    store.write(lambda tx: tx.keep_fact(ROTATION_PAUSED, paused_by(now, now)))
+    deliver(world)
+    world.clock.advance(timedelta(days=2))
+    deliver(world)
+    assert (hook.received, standing(world).waiting) == ([], 1)
+    assert world.ask(pausing.resume_rotation).pause is None
+    deliver(world)
+    assert hook.types == ["started"]
+    assert standing(world).waiting == 0
 
 
 @pytest.mark.parametrize("url", ["http://169.254.169.254/latest", "http://[fe80::1]/", "http://0.0.0.0:80/"])

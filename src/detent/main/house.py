@@ -207,7 +207,7 @@ class House:
 
     def deliveries(self) -> Deliveries:
         """Give what posts news to webhooks."""
-        return Deliveries(self._writing, self.store, self._certificates)
+        return Deliveries(self._writing, self.store, self._certificates, self.settings.lease_seconds)
 
     @property
     def _certificates(self) -> Path | None:
