@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -16,6 +16,7 @@ from detent.service import news, pausing, rotations, secrets, versions, webhooks
 from detent.service.news import finds_overdue
 from detent.service.pausing import paused_by
 from detent.store.protocol import ROTATION_PAUSED
+from detent.store.queries import OLDEST_CREDENTIAL
 from servers.canary import Canary
 from servers.receiver import Receiver, receiver
 from servers.world import FUNCTION, LEASE_SECONDS, ROOT, World
@@ -316,15 +317,35 @@ def test_rotations_that_ended_long_ago_go_and_what_a_target_may_have_stays(world
     assert kept == ["3" * 32, "2" * 32]  # 160 and 120 days ago are gone
 
 
-def test_the_oldest_current_version_of_a_secret_that_rotates_is_found(world: World) -> None:
+def oldest(world: World) -> datetime | None:
     with world.house.store.read() as tx:
-        assert tx.history.oldest_credential() is None  # nothing rotates
+        return tx.history.oldest_credential()
+
+
+def test_the_oldest_current_version_of_a_secret_that_rotates_is_found(world: World) -> None:
+    assert oldest(world) is None  # nothing rotates
     world.rotate(TOKEN)
+    made = world.ask(versions.list_secret_version_ids, secret_id="app").page.items[-1].created
     world.settle()
     rotated = world.clock.moment
+    assert oldest(world) == rotated == made
     world.clock.advance(timedelta(days=10))
+    world.rotate("o" * 32)
+    assert oldest(world) == rotated  # until the new one is current
+    world.settle()
+    assert oldest(world) == rotated + timedelta(days=10)
+    for ends, begins in ((secrets.delete_secret, secrets.restore_secret), (rotations.cancel_rotate_secret, None)):
+        world.ask(ends, secret_id="app")
+        assert oldest(world) is None
+        if begins is not None:
+            world.ask(begins, secret_id="app")
+            assert oldest(world) == rotated + timedelta(days=10)
+
+
+def test_the_oldest_credential_is_found_by_an_index(world: World) -> None:
     with world.house.store.read() as tx:
-        assert tx.history.oldest_credential() == rotated
+        plan = tx.run(f"EXPLAIN QUERY PLAN {OLDEST_CREDENTIAL}", {}).fetchall()  # type: ignore[attr-defined]
+    assert [row[3] for row in plan] == ["SEARCH secrets USING COVERING INDEX secrets_by_credential (credential_at>?)"]
 
 
 def test_leases_that_are_taken_over_are_counted(world: World) -> None:

@@ -72,7 +72,10 @@ _SAVED = (
 )
 # SQLite: whatever is named after SET is taken out of its indexes and put in again, changed or not (3.40).
 SAVE_SECRET = f"UPDATE secrets SET {_SAVED}"
-SAVE_SECRET_MOVED = f"UPDATE secrets SET accessed_day = :accessed_day, deletion_at = :deletion_at, {_SAVED}"
+SAVE_SECRET_MOVED = (
+    "UPDATE secrets SET accessed_day = :accessed_day, deletion_at = :deletion_at, credential_at ="
+    f" (SELECT created_at FROM versions WHERE secret_key = :key AND id = :credential), {_SAVED}"
+)
 ERASE_SECRET = "DELETE FROM secrets WHERE key = :key RETURNING account, region"
 COUNT_SECRETS = "SELECT secrets FROM secret_counts WHERE account = :account AND region = :region"
 CHANGE_COUNT = (
@@ -383,9 +386,17 @@ _FORGETTABLE = (
 )
 FORGETTABLE = f"{_FORGETTABLE} LIMIT 1"
 FORGET_ROTATIONS = f"DELETE FROM rotations WHERE id IN ({_FORGETTABLE} LIMIT :limit)"
-OLDEST_CREDENTIAL = (
-    "SELECT min(v.created_at) FROM secrets s JOIN versions v ON v.secret_key = s.key AND v.id = s.labels ->> :label"
-    " WHERE s.deletion_at IS NULL AND s.primary_link IS NULL AND s.rotation ->> 'enabled'"
+OLDEST_CREDENTIAL = "SELECT credential_at FROM secrets WHERE credential_at IS NOT NULL ORDER BY credential_at LIMIT 1"
+
+LACKING_TARGETS = (
+    "SELECT v.secret_key, s.arn, v.id, v.ciphertext, v.keyset_id FROM versions v JOIN secrets s ON s.key = v.secret_key"
+    " WHERE (v.secret_key, v.id) > (:key, :version) AND v.target IS NULL AND v.ciphertext IS NOT NULL"
+    " ORDER BY v.secret_key, v.id LIMIT :limit"
+)
+FILL_TARGET = "UPDATE versions SET target = :target WHERE secret_key = :key AND id = :version"
+FILL_ROTATIONS_TARGET = (
+    "UPDATE rotations SET target = :target WHERE secret_key = :key AND target IS NULL AND ended_at IS NULL"
+    " AND :version = (SELECT s.labels ->> :label FROM secrets s WHERE s.key = :key)"
 )
 
 CHECKS_OF_SECRET = "SELECT checks FROM checks WHERE secret_key = :key"

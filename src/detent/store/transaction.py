@@ -24,6 +24,7 @@ from detent.store.keysets import SqlKeysets
 from detent.store.policies import SqlPolicies
 from detent.store.protocol import Page
 from detent.store.steady import Steady, Tick
+from detent.store.targets import SqlTargets
 from detent.store.webhooks import SqlWebhooks
 
 
@@ -71,6 +72,7 @@ class SqlTx:
         self.webhooks = SqlWebhooks(self)
         self.history = SqlHistory(self)
         self.checks = SqlChecks(self)
+        self.targets = SqlTargets(self)
 
     def run(self, sql: str, params: Mapping[str, Any]) -> Result:
         """Run a statement."""
@@ -143,6 +145,11 @@ class SqlTx:
         self.write(queries.ADVANCE_FACT, {"name": name, "value": value})
 
 
+def _moving(secret: Secret) -> tuple[object, ...]:
+    """Give what a secret stands by in indexes, and that changes seldom."""
+    return secret.accessed, secret.deletion, rows.credential(secret)
+
+
 class SqlSecrets:
     """`protocol.Secrets` in SQL."""
 
@@ -175,7 +182,7 @@ class SqlSecrets:
 
     def save(self, secret: Secret) -> Secret:
         before = self.found.pop(secret.key, None) or self.keyed(secret.key)
-        stays = before is not None and (before.accessed, before.deletion) == (secret.accessed, secret.deletion)
+        stays = before is not None and _moving(before) == _moving(secret)
         sql = queries.SAVE_SECRET if stays else queries.SAVE_SECRET_MOVED
         if self._tx.write(sql, rows.secret_params(secret)).rowcount != 1:
             raise StaleRevision(secret.arn)
