@@ -16,7 +16,6 @@ from detent.service import news, pausing, rotations, secrets, versions, webhooks
 from detent.service.news import finds_overdue
 from detent.service.pausing import paused_by
 from detent.store.protocol import ROTATION_PAUSED
-from detent.store.queries import OLDEST_CREDENTIAL
 from servers.canary import Canary
 from servers.receiver import Receiver, receiver
 from servers.world import FUNCTION, LEASE_SECONDS, ROOT, World
@@ -340,12 +339,6 @@ def test_the_oldest_current_version_of_a_secret_that_rotates_is_found(world: Wor
         if begins is not None:
             world.ask(begins, secret_id="app")
             assert oldest(world) == rotated + timedelta(days=10)
-
-
-def test_the_oldest_credential_is_found_by_an_index(world: World) -> None:
-    with world.house.store.read() as tx:
-        plan = tx.run(f"EXPLAIN QUERY PLAN {OLDEST_CREDENTIAL}", {}).fetchall()  # type: ignore[attr-defined]
-    assert [row[3] for row in plan] == ["SEARCH secrets USING COVERING INDEX secrets_by_credential (credential_at>?)"]
 
 
 def test_leases_that_are_taken_over_are_counted(world: World) -> None:

@@ -16,6 +16,7 @@ from detent.model.faults import Fault
 from detent.model.ports import Audit, Clock, FunctionCaller, Gate, Scrubber, SessionIssuer, StepCall, Traits
 from detent.model.rotation import (
     MOST_REPLACED,
+    UNSURE,
     Attempt,
     Purpose,
     Rotation,
@@ -224,11 +225,15 @@ class Runner:
         replaces = done.refuted and rotation.replaced < MOST_REPLACED and now < rotation.window.closes
         if replaces:
             failed = rotation.stopped(State.REPLACED, now, reason)
+        if failed.state is State.FAILED and UNSURE in (failed.reason or ""):
+            logging.getLogger(__name__).error(
+                "%s: %s detent explain %s says what heals it", secret.arn, UNSURE, secret.name
+            )
         tx.rotations.save(failed, release=not failed.is_healing or rotation.is_healing)  # healing begins at once
         tx.access_keys.drop_sessions(secret.arn, now)
         test = rotation.purpose is Purpose.TEST
-        said = f"Error when executing lambda {done.step.call.function} during {rotation.step} step"
-        self.audit.event("TestRotationFailed" if test else "RotationFailed", secret, rotation.token, now, said)
+        failure = f"Error when executing lambda {done.step.call.function} during {rotation.step} step"
+        self.audit.event("TestRotationFailed" if test else "RotationFailed", secret, rotation.token, now, failure)
         if replaces:
             self._replace(tx, secret, rotation)
         if test:

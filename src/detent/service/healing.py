@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from detent.model.errors import BadState
 from detent.model.policy import Principal
-from detent.model.rotation import Purpose, Rotation, State, Step, planned, roll_back_to
+from detent.model.rotation import UNSURE, Purpose, Rotation, State, Step, planned, roll_back_to
 from detent.model.secret import CURRENT, PENDING, PREVIOUS, Secret, VersionId
 from detent.service.env import Env
 from detent.service.explaining import NOT_ASKED, LogsIn, Told, declares, latest, tried
@@ -54,7 +54,15 @@ def abandon_rotation(env: Env, caller: Principal, *, secret_id: str) -> SecretRo
     env.tx.rotations.replan(secret.key, planned(secret, env.server.jitter))
     if found is None:
         raise BadState(f"No rotation made the pending version {pending}: take its label away instead.")
-    return _told(env, secret, found)
+    told = _told(env, secret, found)
+    return _unsure(told) if found.acted and not declares(env, secret, Step.ROLL_BACK) else told
+
+
+def _unsure(told: SecretRotation) -> SecretRotation:
+    """Say with whatever became of a rotation that its target may have been left as it was not before."""
+    reason = told.rotation.reason or ""
+    said = reason if UNSURE in reason else f"{reason} {UNSURE}".strip()
+    return replace(told, rotation=replace(told.rotation, reason=said))
 
 
 def roll_back_rotation(env: Env, caller: Principal, *, secret_id: str, told: Told = NOT_ASKED) -> SecretRotation:

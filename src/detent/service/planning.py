@@ -38,14 +38,16 @@ def drop_test_version(env: Env, secret: Secret, test: Rotation) -> Secret:
 
 
 def reattempt(env: Env, secret: Secret, pending: VersionId) -> None:
-    """Try the incomplete rotation of the pending version again now, unless that is being done already (D.3)."""
+    """Try the incomplete rotation of the pending version again now, unless that is being done already (D.3).
+
+    A pending version that no rotation made waits for its window, or for whoever gave it the label.
+    """
     found = env.tx.rotations.of_token(secret.key, pending)
-    is_over = found is None or found.ended is not None
-    if not secret.rotates or (is_over and env.tx.rotations.open(secret.key)):
+    if found is None or not secret.rotates or (found.ended is not None and env.tx.rotations.open(secret.key)):
         return
-    if found is not None and found.purpose is Purpose.ROTATE and stands_still(env, found):
+    if found.purpose is Purpose.ROTATE and stands_still(env, found):
         resume(env, found)
-    elif is_over:
+    elif found.ended is not None:
         _begin_again(env, secret, pending)
 
 
@@ -62,9 +64,9 @@ def resume(env: Env, rotation: Rotation) -> None:
 
 
 def _begin_again(env: Env, secret: Secret, pending: VersionId) -> None:
-    """Begin a rotation of a version that somebody made the pending one, as its window would (a Choice).
+    """Rotate once more to a version that was current before, as its window would (a Choice).
 
-    It has all its steps: one that succeeded once says nothing of the target now.
+    It has all its steps: that they succeeded once says nothing of the target now.
     """
     env.tx.rotations.replan(secret.key, None)
     acted = pending in env.tx.rotations.acted(secret.key)
