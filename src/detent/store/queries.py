@@ -177,12 +177,16 @@ ROTATIONS_ACTED = (  # told by ids and by ends: a rotation may be resumed after 
     " AND r.token IS NOT NULL AND r.step <> 'createSecret'"
     " AND (r.ended_at IS NULL OR r.id >= won.id OR r.ended_at >= won.ended_at)"
 )
-ROTATION_PAGE = (
-    f"SELECT {_SECRET}, {ROTATION_COLUMNS} FROM rotations r JOIN secrets s ON s.key = r.secret_key"
-    " WHERE s.account = :account AND s.region = :region AND (:key IS NULL OR s.key = :key) AND r.id < :before"
-    " AND CASE WHEN :state IS NULL THEN r.state <> 'planned' ELSE r.state = :state END"
-    " ORDER BY r.id DESC LIMIT :limit"
+_ROTATIONS_OF_ALL = (  # rotations first, for the newest are asked for: SQLite takes a CROSS JOIN as it stands
+    f"SELECT {_SECRET}, {ROTATION_COLUMNS} FROM rotations r CROSS JOIN secrets s"
+    " WHERE s.key = r.secret_key AND s.account = :account AND s.region = :region"
 )
+_IN_STATE = "CASE WHEN :state IS NULL THEN r.state <> 'planned' ELSE r.state = :state END"
+_NEWEST = "r.id < :before ORDER BY r.id DESC LIMIT :limit"
+_NEWEST_SORTED = "+r.id < :before ORDER BY +r.id DESC LIMIT :limit"  # few: found by another index
+ROTATION_PAGE = f"{_ROTATIONS_OF_ALL} AND {_IN_STATE} AND {_NEWEST}"
+ROTATION_PAGE_OF_SECRET = f"{_ROTATIONS_OF_ALL} AND r.secret_key = :key AND {_IN_STATE} AND {_NEWEST_SORTED}"
+ROTATIONS_UNDER_WAY = f"{_ROTATIONS_OF_ALL} AND r.state = 'in-progress' AND {_NEWEST_SORTED}"
 ROTATIONS_DUE = (
     f"SELECT {_SECRET}, {ROTATION_COLUMNS} FROM rotations r JOIN secrets s ON s.key = r.secret_key"
     " WHERE s.account = :account AND s.region = :region AND (:key IS NULL OR s.key = :key) AND r.id < :before"

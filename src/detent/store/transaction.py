@@ -239,6 +239,15 @@ class SqlSecrets:
         self._tx.write(queries.TOUCH_VERSION, params)
 
 
+def _page(key: SecretKey | None, state: State | None, due: datetime | None) -> str:
+    """Give the statement that lists rotations: each kind of question has an index of its own."""
+    if due is not None:
+        return queries.ROTATIONS_DUE
+    if key is not None:
+        return queries.ROTATION_PAGE_OF_SECRET
+    return queries.ROTATIONS_UNDER_WAY if state is State.IN_PROGRESS else queries.ROTATION_PAGE
+
+
 class SqlRotations:
     """`protocol.Rotations` in SQL."""
 
@@ -284,9 +293,9 @@ class SqlRotations:
             "before": before or sys.maxsize,
             "limit": limit,
         }
-        chosen = {"state": state} if due is None else {"until": rows.to_micros(due)}
-        sql = queries.ROTATION_PAGE if due is None else queries.ROTATIONS_DUE
-        found = self._tx.run(sql, {**params, **chosen}).fetchall()
+        found = self._tx.run(
+            _page(key, state, due), {**params, "state": state, "until": rows.to_micros(due)}
+        ).fetchall()
         return [(rows.secret(row[:_SECRET_COLUMNS]), rows.rotation(row[_SECRET_COLUMNS:])) for row in found]
 
     def replan(self, key: SecretKey, rotation: Rotation | None) -> None:
