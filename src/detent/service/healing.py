@@ -45,11 +45,11 @@ def abandon_rotation(env: Env, caller: Principal, *, secret_id: str) -> SecretRo
     pending, current = secret.pending_elsewhere, secret.labels.get(CURRENT)
     if pending is None:
         raise BadState(f"There is no incomplete rotation of {secret.name}.")
-    acted = pending in env.tx.rotations.acted(secret.key)
+    found = env.tx.rotations.of_token(secret.key, pending)
+    acted = pending in env.tx.rotations.acted(secret.key) if found is None else found.acted
     if acted and current is not None and declares(env, secret, Step.ROLL_BACK):
         require_running(env)
         return _rolling(env, secret, current)
-    found = env.tx.rotations.of_token(secret.key, pending)
     secret = env.tx.secrets.save(_cleared(env, secret, None))
     env.tx.rotations.replan(secret.key, planned(secret, env.server.jitter))
     if found is None:
