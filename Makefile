@@ -1,5 +1,5 @@
 # Every target sets up what it needs: python3 (3.11 or newer), make and git are all that must be there.
-.PHONY: demo test lint bench coverage lock
+.PHONY: demo test lint bench docs coverage lock
 .DEFAULT_GOAL := demo
 
 READY := .venv/complete
@@ -24,6 +24,11 @@ lint: $(READY)
 # Ratios of one run; never asserted.
 bench: $(READY)
 	$(PYTHON) -m bench
+
+# What is generated of docs/reference; tests hold it to what it is made of.
+docs: $(READY)
+	$(PYTHON) tools/engine_pages.py
+	$(PYTHON) -m typer detent.cli.commands utils docs --name detent --output docs/reference/cli.md
 
 coverage: $(READY)
 	$(PYTHON) -m coverage erase

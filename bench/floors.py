@@ -1,6 +1,9 @@
 """What each rotation cannot do without, by the bare driver: the same logins, one statement for each thing done."""
 
+import base64
 import hashlib
+import http.client
+import json
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -216,6 +219,94 @@ def iam_issue(value: Value, admin: Value) -> dict[str, Any]:
     return new
 
 
+# RabbitMQ and etcd, over one kept connection for each login
+
+
+def http_api(value: Value) -> Callable[..., Any]:
+    """Connect; give what asks for a path and gives the JSON that is told."""
+    context = context_for(value, "require") if value.get("sslmode") == "require" else None
+    place = value["host"], value["port"]
+    connection = http.client.HTTPSConnection(*place, context=context) if context else http.client.HTTPConnection(*place)
+
+    def ask(method: str, path: str, body: object, proof: str) -> Any:  # noqa: ANN401 - whatever is told
+        connection.request(method, path, body and json.dumps(body), {"Authorization": proof} if proof else {})
+        said = connection.getresponse().read()
+        return json.loads(said) if said else None
+
+    return ask
+
+
+def rabbitmq(value: Value) -> Callable[..., Any]:
+    """Log in: ask who we are."""
+    ask = http_api(value)
+    proof = "Basic " + base64.b64encode(f"{value['username']}:{value['password']}".encode()).decode()
+
+    def asked(path: str, body: object = None) -> Any:  # noqa: ANN401 - whatever is told
+        return ask("PUT" if body else "GET", f"/api/{path}", body, proof)
+
+    asked("whoami")
+    return asked
+
+
+def rabbitmq_change(*, pair: bool) -> Work:
+    """Log in as current; as admin, look and change; log in as the new one; of a pair, ask what both may do."""
+
+    def work(value: Value, admin: Value) -> dict[str, Any]:
+        user = other(value["username"]) if pair else value["username"]
+        new = {**value, "username": user, "password": new_password()}
+        rabbitmq(value)
+        asked = rabbitmq(admin)
+        for one in {value["username"], user}:
+            rabbitmq_rights(asked, one, everything=pair)
+        salt = secrets.token_bytes(4)
+        digest = base64.b64encode(salt + hashlib.sha256(salt + new["password"].encode()).digest()).decode()
+        asked(f"users/{user}", {"password_hash": digest, "tags": ""})
+        asked(f"permissions/%2F/{user}", {"configure": "^app", "write": "^app", "read": ".*"})
+        rabbitmq(new)("whoami")
+        if pair:
+            rabbitmq(value)
+            for one in (value["username"], user):
+                rabbitmq_rights(asked, one, everything=True)
+        return new
+
+    return work
+
+
+def rabbitmq_rights(asked: Callable[..., Any], user: str, *, everything: bool) -> None:
+    """Ask for a user, and for what it may do."""
+    for kind in ("", "/permissions", "/topic-permissions") if everything else ("",):
+        asked(f"users/{user}{kind}")
+
+
+def etcd(value: Value) -> Callable[..., Any]:
+    """Log in: get a token."""
+    ask = http_api(value)
+    login = {"name": value["username"], "password": value["password"]}
+    token = ask("POST", "/v3/auth/authenticate", login, "")["token"]
+    return lambda verb, **members: ask("POST", f"/v3/auth/user/{verb}", members, token)
+
+
+def etcd_change(*, pair: bool) -> Work:
+    """Log in as current; as admin, look and change; log in as the new one; of a pair, ask both for their roles."""
+
+    def work(value: Value, admin: Value) -> dict[str, Any]:
+        user = other(value["username"]) if pair else value["username"]
+        new = {**value, "username": user, "password": new_password()}
+        etcd(value)
+        asked = etcd(admin)
+        roles = asked("get", name=value["username"])["roles"] if pair else []
+        found = asked("get", name=user) if pair else {"roles": roles}
+        asked("changepw" if "roles" in found else "add", name=user, password=new["password"])
+        for role in set(roles) - set(found.get("roles", [])):
+            asked("grant", user=user, role=role)
+        etcd(new)("get", name=user)
+        if pair:
+            etcd(value)("get", name=value["username"])
+        return new
+
+    return work
+
+
 FLOORS: dict[tuple[str, str], Work] = {
     ("postgres", "single-user"): postgres_single,
     ("postgres", "alternating-users"): postgres_alternating,
@@ -225,4 +316,8 @@ FLOORS: dict[tuple[str, str], Work] = {
     ("redis", "single-user"): redis_change("resetpass", "#{new}"),
     ("redis", "dual-password"): redis_change("resetpass", "#{old}", "#{new}"),
     ("iam", "issued-keys"): iam_issue,
+    ("rabbitmq", "single-user"): rabbitmq_change(pair=False),
+    ("rabbitmq", "alternating-users"): rabbitmq_change(pair=True),
+    ("etcd", "single-user"): etcd_change(pair=False),
+    ("etcd", "alternating-users"): etcd_change(pair=True),
 }

@@ -19,13 +19,14 @@ def detent(
     *arguments: str | Path,
     env: Mapping[str, str] | None = None,
     prefix: Sequence[str] = (),
+    says: str = "",
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*prefix, sys.executable, "-m", "detent.cli", *map(str, arguments)],
         env=surroundings(**(env or {})),
         capture_output=True,
         text=True,
-        stdin=subprocess.DEVNULL,
+        input=says,
         timeout=120,
         check=False,
     )

@@ -238,6 +238,13 @@ WRONG = {
     "[policies.p]\ndocument = { a = 2026-01-01 }": "policies.p.document: holds what JSON has not, such as a date",
     "[policies.p]\nfile = 1": "policies.p.file: must be a path, as text",
     "[secrets.s]\nadmin = 1": "secrets.s.admin: must be a text",
+    "[secrets.s]\nrotation = 30": "secrets.s.rotation: must be a text",
+    "[secrets.s]\nrotation = 'postgres/no-such every 3d'": (
+        "secrets.s.rotation: postgres has no strategy 'no-such'; it has alternating-users, single-user"
+    ),
+    "[secrets.s]\nrotation = 'postgres/single-user'": (
+        "secrets.s.rotation: 'postgres/single-user' does not say when: add every 30d, or another schedule"
+    ),
     'keys = ["app"]': "keys: 'app' is no name of a key",
     "keys = 1": "keys: must be a list of names",
     '[accounts."1".users.ann]': "accounts.1: an account has 12 digits",

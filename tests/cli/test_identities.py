@@ -119,7 +119,7 @@ def test_what_cannot_be_done_is_one_line(data: Path, reads: Path, tmp_path: Path
     success(detent("policies", "create", "p", reads, "--data", data))
     for holders in ((), ("--user", "a", "--role", "b")):
         assert "give either --user or --role" in refusal(detent("policies", "attach", "p", *holders, "--data", data), 2)
-    assert "KEY=VALUE, not x" in refusal(detent("users", "create", "ann", "--tag", "x", "--data", data), 2)
+    assert "KEY=VALUE, not 'x'" in refusal(detent("users", "create", "ann", "--tag", "x", "--data", data), 2)
     assert "give what to change" in refusal(detent("roles", "update", "app", "--data", data), 2)
     assert refusal(detent("users", "show", "ann", "--data", data)) == (
         "There is no user ann in this account. (ResourceNotFoundException)"

@@ -142,7 +142,8 @@ def test_what_could_not_be_rotated_is_listed_and_the_exit_code_is_1(
 def test_nothing_meant_is_one_line(server: RunningDetent, canary: Canary) -> None:
     said = refusal(run(server, canary, "rotate", "--tag", "fleet=none"))
     assert said.startswith("no secret that rotates is meant")
-    assert refusal(run(server, canary, "rotate", "--filter", "name")) == "--filter takes KEY=VALUE, not 'name'"
+    wrong = refusal(run(server, canary, "rotate", "--filter", "name"), 2)
+    assert wrong == "Invalid value: --filter takes KEY=VALUE, not 'name' (detent --help)"
     said = refusal(run(server, canary, "rotations", "--failed", "--due"))
     assert said == "give one of NAME, --failed, --due and --running"
 

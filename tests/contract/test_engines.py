@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from detent.functions.abilities import Administration, OwnPassword, Pairs, Probes, SeveralPasswords
+from detent.functions.abilities import Administration, OwnPassword, Pairs, Probes, SeveralPasswords, ThrowAwayUsers
 from detent.functions.engines import Engine, Login, engine_named, known_engines
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, ProbeFailed
 from detent.functions.passwords import Password
@@ -83,6 +83,7 @@ def test_facts_say_what_a_reader_needs(engine: Engine) -> None:
     assert facts.example["engine"] == facts.names[0]
     assert engine.faults(facts.example) == []
     assert facts.open_connections.endswith(".")
+    assert facts.server_log.endswith(".")
     assert facts.privileges
 
 
@@ -296,7 +297,8 @@ def test_no_password_stands_in_errors_driver_logs_or_the_server_log(
 
     with caplog.at_level(logging.DEBUG):
         with closing(engine.connect(target.login(user, canaries["old"]), plenty)) as own:
-            attempt(lambda: own.change_own_password(Password(canaries["new"])))  # type: ignore[attr-defined]
+            if isinstance(own, OwnPassword):
+                attempt(lambda: own.change_own_password(Password(canaries["new"])))
             attempt(lambda: own.set_password(f"{user}_none", Password(canaries["wrong"])))  # type: ignore[attr-defined]
         with closing(engine.connect(target.login(f"{user}_admin", canaries["admin"]), plenty)) as admin:
             attempt(lambda: admin.set_password(user, Password(canaries["old"])))  # type: ignore[attr-defined]
@@ -334,7 +336,7 @@ def admin_of(target: Target, engine: Engine) -> Any:
 
 
 def privileges(target: Target, user: str, password: str) -> frozenset[str]:
-    with closing(target.module.connect(target.login(user, password), plenty)) as session:
+    with closing(target.module.connect(target.reader(user, password), plenty)) as session:
         assert isinstance(session, Pairs)
         return session.privileges(user)
 
@@ -491,3 +493,19 @@ def test_a_server_that_takes_no_plaintext_says_so(tls: Target) -> None:
     value = tls.require_tls()
     with pytest.raises(tls.refuses_plaintext, match="plaintext"):
         tls.module.connect(changed(tls, value, ssl=False), plenty)
+
+
+def test_a_user_for_a_rehearsal_comes_and_goes_and_touches_no_other(target: Target, engine: Engine) -> None:
+    able(engine, ThrowAwayUsers)
+    user, throw_away = with_password(target), f"try_{uuid.uuid4().hex[:12]}"
+    target.grant_something(user)
+    admin = f"admin_{uuid.uuid4().hex[:12]}"
+    target.create_administrator(admin, OLD, user)
+    with closing(engine.connect(target.login(admin, OLD), plenty)) as session:
+        assert isinstance(session, ThrowAwayUsers)
+        session.make_user(user, throw_away, Password("canary-throw-away"))
+        assert target.logs_in(throw_away, "canary-throw-away")
+        for _ in range(2):
+            session.drop_user(throw_away)
+    assert not target.logs_in(throw_away, "canary-throw-away")
+    assert target.logs_in(user, OLD)

@@ -91,7 +91,7 @@ def test_access_is_declared(reader: Reader) -> None:
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::000000000000:user/app"}}
     (reader.home / "trust.json").write_text(json.dumps({**document, "Statement": trust}))
     (said,) = reader.type("declare-access.md")
-    shown, _, again = said.rpartition("Done: 6 changes.\n")
+    shown, _, again = said.rpartition("Done: 7 changes.\n")
     assert again == "Nothing to do.\n"
     assert shown.count("+ policy app-reads\n") == 2  # the dry run, and the one that did it
     assert "+ role deployer\n" in shown

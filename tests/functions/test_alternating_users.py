@@ -114,6 +114,38 @@ def test_a_name_too_long_for_its_clone_is_refused_before_anything_changes(
     assert not [name for name, _ in client.calls if name == "put_secret_value"]
 
 
+def test_the_environment_limits_the_name_of_a_clone_as_on_aws_templates(
+    plain_postgres: PostgresTarget, client: SecretsSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arn = client.create(plain_postgres.value("application", OLD))
+    monkeypatch.setenv("USERNAME_CHARACTER_LIMIT", "16")
+    said = refusal(arn, client, until="createSecret")
+    assert "'application_clone' is longer than the 16 characters that USERNAME_CHARACTER_LIMIT" in said
+    for limit in ("17", "80"):
+        monkeypatch.setenv("USERNAME_CHARACTER_LIMIT", limit)
+        step("createSecret", arn, client.start_rotation(arn), client)
+        assert client.value(arn, "AWSPENDING")["username"] == "application_clone"
+
+
+def test_the_limit_is_not_for_names_without_the_suffix(
+    plain_postgres: PostgresTarget, client: SecretsSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USERNAME_CHARACTER_LIMIT", "1")
+    for value in ({"username": "application_clone"}, {"username": "blue", "usernames": ["blue", "the_clone"]}):
+        arn = client.create({**plain_postgres.value("", OLD), **value})
+        step("createSecret", arn, client.start_rotation(arn), client)
+        assert client.value(arn, "AWSPENDING")["username"] in {"application", "the_clone"}
+
+
+@pytest.mark.parametrize("limit", ["", "0", "-1", "many", "٣٢", "9" * 20])
+def test_a_limit_that_is_no_number_is_refused(
+    limit: str, plain_postgres: PostgresTarget, client: SecretsSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USERNAME_CHARACTER_LIMIT", limit)
+    arn = client.create(plain_postgres.value("application", OLD))
+    assert "USERNAME_CHARACTER_LIMIT in the environment must be a number" in refusal(arn, client, until="createSecret")
+
+
 def test_without_an_admin_secret_the_cure_is_named(postgres: PostgresTarget, client: SecretsSimulator) -> None:
     arn = client.create(postgres.new_value())
     assert "masterarn" in refusal(arn, client, until="setSecret")

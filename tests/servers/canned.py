@@ -1,4 +1,4 @@
-"""An endpoint that answers as AWS's IAM is documented to, where moto's server does otherwise or never would."""
+"""Endpoints that answer what a real server does seldom or never: as AWS's IAM is documented to, or any JSON."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,6 +72,36 @@ def canned_iam() -> Iterator[CannedIam]:
         thread.start()
         try:
             yield iam
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def canned_api(status: int, body: str, **headers: str) -> Iterator[int]:
+    """Answer every request the same; give the port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(status)
+            for name, text in {"Content-Length": str(len(body.encode())), **headers}.items():
+                self.send_header(name, text)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        do_GET = do_POST = do_PUT = answer  # noqa: N815 - the base class's names
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield server.server_address[1]
         finally:
             server.shutdown()
             thread.join()

@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 
+from servers.aws import Aws
 from servers.canary import Canary
 from servers.certificates import Certificates, make_certificates
 from servers.detent import RunningDetent, running
@@ -39,6 +40,12 @@ def postgres_from(server_of: Callable[[str], Target]) -> Callable[[str], Target]
 @pytest.fixture
 def iam(server_of: Callable[[str], IamTarget]) -> IamTarget:
     return server_of("iam")
+
+
+@pytest.fixture(scope="session")
+def aws(server_of: Callable[[str], IamTarget]) -> Aws:
+    """An account of AWS's, for functions that are packed for it."""
+    return Aws(server_of("iam"))
 
 
 @pytest.fixture(params=["system", "wheel"])

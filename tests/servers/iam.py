@@ -54,7 +54,7 @@ class IamTarget(Target):
             self.iam = self.client(_key(first.create_access_key(UserName="operator")))
 
     def product(self) -> str:
-        return f"moto {version('moto').partition('.')[0]}"
+        return f"moto {version('moto').partition('.')[0]} in the place of AWS"
 
     def client(self, key: Mapping[str, Any]) -> Any:
         """An unmodified client that signs by this key."""

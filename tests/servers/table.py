@@ -6,9 +6,11 @@ from functools import partial
 
 from detent.functions.builtin import BUILTIN
 from servers.certificates import Certificates
+from servers.etcd import start_etcd
 from servers.iam import IamTarget, start_moto
 from servers.mariadb import start_mariadb
 from servers.postgres import start_postgres
+from servers.rabbitmq import start_rabbitmq
 from servers.redis import start_redis
 from servers.target import Target
 
@@ -19,6 +21,8 @@ SERVERS: dict[str, Callable[[ExitStack, Certificates], Target]] = {
     "mariadb-tls": partial(start_mariadb, kind="tls"),
     "redis-alone": partial(start_redis, kind="alone"),
     "redis-replicated": partial(start_redis, kind="replicated"),
+    "rabbitmq": start_rabbitmq,
+    "etcd": start_etcd,
     "iam": lambda running, _: IamTarget(*start_moto(running)),
 }
 # every row with every function of its engine

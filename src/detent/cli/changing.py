@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from detent.cli.acting import Acting
-from detent.cli.declaration import ADMIN_SECRET, KEY, POLICY, RESOURCE_POLICY, ROLE, USER, Members, Thing
+from detent.cli.declaration import ADMIN_SECRET, KEY, POLICY, RESOURCE_POLICY, ROLE, ROTATION, USER, Members, Thing
 from detent.cli.difference import Change
 
-_KINDS: Final = (POLICY, USER, ROLE, KEY, RESOURCE_POLICY, ADMIN_SECRET)
+_KINDS: Final = (POLICY, USER, ROLE, KEY, RESOURCE_POLICY, ADMIN_SECRET, ROTATION)
 _MEMBERS: Final = {USER: "UserName", ROLE: "RoleName", POLICY: "PolicyName"}
 _ROLES_OWN: Final = {"trust", "max_session_seconds", "tags"}
 # A new role's trust for as long as it would name a role that is not there yet: nobody may assume it.
@@ -39,7 +39,8 @@ def steps(changes: tuple[Change, ...]) -> Iterator[Step]:
     for change in of[ADMIN_SECRET]:
         admin = (change.after or {})["admin"]
         yield _call(change, "attach_admin_secret", SecretId=change.thing.name, AdminSecretId=admin)
-    for kind in (ADMIN_SECRET, RESOURCE_POLICY, ROLE, USER, POLICY):
+    yield from (_rotating(one) for one in of[ROTATION])  # after the admin secrets, whose links it asks for
+    for kind in (ROTATION, ADMIN_SECRET, RESOURCE_POLICY, ROLE, USER, POLICY):
         yield from (_deleted(one) for one in changes if one.thing.kind == kind and one.after is None)
 
 
@@ -107,10 +108,20 @@ def _put_resource_policy(change: Change) -> Step:
     )
 
 
+def _rotating(change: Change) -> Step:
+    """Turn rotation on, which rotates now as it does with AWS; another schedule alone only tests the configuration."""
+    wish = (change.after or {})["rotation"]
+    now = change.before is None or change.before["rotation"].function != wish.function
+    members = {"RotationLambdaARN": wish.function, "RotationRules": dict(wish.rules), "RotateImmediately": now}
+    return Step(change, lambda caller: caller.secrets.rotate_secret(SecretId=change.thing.name, **members))
+
+
 def _deleted(change: Change) -> Step:
     kind, name = change.thing.kind, change.thing.name
     if kind == RESOURCE_POLICY:
         return Step(change, lambda caller: caller.secrets.delete_resource_policy(SecretId=name))
+    if kind == ROTATION:
+        return Step(change, lambda caller: caller.secrets.cancel_rotate_secret(SecretId=name))
     if kind == ADMIN_SECRET:
         return _call(change, "detach_admin_secret", SecretId=name)
     return _call(change, f"delete_{kind}", **{_MEMBERS[kind]: name})

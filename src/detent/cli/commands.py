@@ -25,6 +25,7 @@ from detent.cli import (
     policy_commands,
     role_commands,
     schedule_commands,
+    secrets_commands,
     user_commands,
 )
 from detent.cli.failure import CommandFailed
@@ -214,17 +215,6 @@ def rotate(
 
 
 @app.command()
-def secrets(data: Server = None) -> None:
-    """List the secrets: rotation rules, next date, and how the latest rotation stands."""
-    from detent.cli import listings  # noqa: PLC0415 - as above
-    from detent.cli.connection import connected  # noqa: PLC0415
-    from detent.cli.screen import screen  # noqa: PLC0415
-
-    with connected(data) as server:
-        listings.secrets(server, screen())
-
-
-@app.command()
 def rotations(  # noqa: PLR0917 - typer calls it by keyword
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="A secret's name or ARN.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only those that have failed.")] = False,
@@ -321,6 +311,7 @@ for command in (
     healing_commands.rollback,
 ):
     app.command()(command)
+app.add_typer(secrets_commands.app, name="secrets")
 app.add_typer(user_commands.app, name="users")
 app.add_typer(role_commands.app, name="roles")
 app.add_typer(policy_commands.app, name="policies")

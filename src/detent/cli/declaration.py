@@ -1,7 +1,8 @@
 """What `detent apply` is given: one TOML file that says who there shall be and what they may do. Never a value.
 
 A user, role or policy is wholly as it is declared: what is left out of it is empty. A secret is there already; without
-`policy` it shall have no resource policy, without `admin` no admin secret. Nothing is guessed: a key that
+`policy` it shall have no resource policy, without `admin` no admin secret, and without `rotation` it shall not rotate.
+Nothing is guessed: a key that
 means nothing is refused, with its place.
 """
 
@@ -13,11 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from detent.cli import rotation_words
 from detent.cli.failure import CommandFailed
 from detent.cli.policy_files import read_document
+from detent.cli.rotation_words import NotUnderstood, Wish
 
 POLICY, USER, ROLE, KEY = "policy", "user", "role", "key"
-RESOURCE_POLICY, ADMIN_SECRET = "resource policy", "admin secret"  # what a secret that is there already has
+RESOURCE_POLICY, ADMIN_SECRET, ROTATION = "resource policy", "admin secret", "rotation"  # of a secret that is there
 DEFAULT_SESSION_SECONDS: Final = 3600  # AWS's
 _NAMES: Final = {
     USER: re.compile(r"[A-Za-z0-9_+=,.@-]{1,64}", re.ASCII),
@@ -29,7 +32,7 @@ _ACCOUNT: Final = re.compile(r"[0-9]{12}", re.ASCII)
 
 
 class Thing(NamedTuple):
-    """What can be declared; a resource policy, and the link to an admin secret, have their secret's name."""
+    """What can be declared; what a secret has, such as a resource policy or its rotation, has the secret's name."""
 
     account: str
     kind: str
@@ -50,7 +53,7 @@ class Document:
 
 
 Members = Mapping[str, Any]
-NONE: Final = ({"document": None}, {"admin": None})  # members of what a secret that is named shall not have
+NONE: Final = ({"document": None}, {"admin": None}, {"rotation": None})  # what a secret that is named shall not have
 Declared = dict[Thing, Members]
 
 
@@ -123,6 +126,7 @@ def _things(place: Place, account: str, section: Section, name: str, written: Ma
         return {
             Thing(account, RESOURCE_POLICY, name): {"document": read["policy"]},
             Thing(account, ADMIN_SECRET, name): {"admin": read["admin"]},
+            Thing(account, ROTATION, name): {"rotation": read["rotation"]},
         }
     if section.kind == POLICY:
         read = {"document": _either(place, read["document"], read["file"])}
@@ -188,6 +192,19 @@ def _text(place: Place, written: Any) -> str | None:  # noqa: ANN401 - TOML
     return written
 
 
+def _rotation(place: Place, written: Any) -> Wish | None:  # noqa: ANN401 - TOML
+    words = _text(place, written)
+    if words is None:
+        return None
+    try:
+        wish = rotation_words.read(words)
+    except NotUnderstood as fault:
+        raise place.wrong(str(fault)) from None
+    if not wish.rules:
+        raise place.wrong(f"{words!r} does not say when: add every 30d, or another schedule")
+    return wish
+
+
 def _seconds(place: Place, written: Any) -> int:  # noqa: ANN401 - TOML
     if written is None:
         return DEFAULT_SESSION_SECONDS
@@ -229,5 +246,5 @@ _SECTIONS: Final = {
     "policies": Section(POLICY, {"document": _document, "file": _file}),
     "users": Section(USER, {"tags": _tags, "policies": _names}),
     "roles": Section(ROLE, {"trust": _document, "max_session_seconds": _seconds, "tags": _tags, "policies": _names}),
-    "secrets": Section(RESOURCE_POLICY, {"policy": _document, "admin": _text}),
+    "secrets": Section(RESOURCE_POLICY, {"policy": _document, "admin": _text, "rotation": _rotation}),
 }

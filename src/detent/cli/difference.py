@@ -8,6 +8,7 @@ from typing import Any
 
 from detent.cli.declaration import NONE, POLICY, Declared, Document, Members, Thing
 from detent.cli.failure import CommandFailed
+from detent.cli.rotation_words import Wish
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _member(name: str, before: Any, after: Any) -> Iterator[str]:  # noqa: ANN40
         old, new = ([] if one is None else _pretty(one) for one in (before, after))
         told = list(difflib.unified_diff(old, new, lineterm="", n=1))[2:]
         yield from (f"  {line}" for line in told if not line.startswith("@@"))
-    elif isinstance(after, int | str):
+    elif isinstance(after, int | str | Wish):
         yield f"{name}: {after}" if before is None else f"{name}: {before} -> {after}"
     else:
         had, has = (set(_items(one)) for one in (before, after))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from detent.cli import framework, own_folder
 from detent.cli.failure import CommandFailed
 from detent.cli.installing import NotInstalled, install
 
@@ -20,18 +21,24 @@ _LARGEST: Final = 250 * 2**20  # bytes, unpacked; Lambda's
 
 
 class Code(NamedTuple):
-    """A function's code, and whether it brings its own runtime."""
+    """A function's code, whether it brings its own runtime, and whether it is laid out as `functions new` does it."""
 
     content: bytes
     has_bootstrap: bool
+    is_own: bool = False
 
 
 def packed(path: Path, requirements: Path | None) -> Code:
-    """Read a zip, or make one of a folder, with the packages that its requirements name. Raises CommandFailed."""
+    """Read a zip, or make one of a folder, with the packages that its requirements name. Raises CommandFailed.
+
+    What of Detent the folder's code is made of goes along: functions cannot see the server's own.
+    """
     try:
         if path.is_dir():
-            with _packages(requirements) as packages:
-                return _zipped(packages, path)
+            with _packages(requirements or own_folder.requirements_of(path)) as beside:
+                if framework.is_used(path):
+                    framework.add(beside)
+                return _zipped(beside, path)._replace(is_own=own_folder.is_one(path))
         if requirements is not None:
             raise CommandFailed("--requirements goes with a folder: what a zip needs must be in it")
         content = path.read_bytes()

@@ -68,6 +68,7 @@ def _show_built_in(name: str, function: RotationFunction) -> None:
     _section("The least privileges, the user itself", _own(least))
     _section("The least privileges, the admin secret's user", _statements(least.admin))
     _section("Open connections", known.open_connections)
+    _section("What the server writes down", known.server_log)
     made = known.passwords
     kind = "an id and a secret that the service makes" if known.key_id else f"a password of {made.length} characters"
     _section("A new credential", f"{kind}; the engine's names: {', '.join(known.names)}")

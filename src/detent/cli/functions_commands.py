@@ -1,7 +1,7 @@
 """`detent functions`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -150,3 +150,81 @@ def rm(name: Name, data: Server = None) -> None:
 
     with connected(data) as server:
         user_functions.remove(server, name)
+
+
+@app.command()
+def package(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|DIR",
+            help="A function that comes with Detent, or a folder of your own that holds function.py.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(**_FILE, help="The zip to write.", show_default=False)],
+    architecture: Annotated[
+        Literal["x86_64", "arm64"], typer.Option(help="The processor that it is for, in Lambda's words.")
+    ] = "x86_64",
+    runtime: Annotated[
+        str | None, typer.Option(metavar="python3.N", help="Lambda's Python that it is for. Default: this one's.")
+    ] = None,
+) -> None:
+    """Make a zip that AWS Lambda runs: the function with its driver, and nothing of this server.
+
+    Of your own folder, function.py has the function handler, and requirements.txt may name packages; its tests are
+    left out. Versions are those that are installed here. The same command gives the same bytes.
+    """
+    from detent.cli import lambda_package  # noqa: PLC0415 - as above
+
+    lambda_package.package(lambda_package.Wanted(name, out, architecture, runtime))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="DIR", help="The folder to make.", show_default=False)],
+    builtin: Annotated[
+        str | None, typer.Option("--from", metavar="BUILTIN", help="Vary this function, which comes with Detent.")
+    ] = None,
+) -> None:
+    """Begin a function of your own: a folder with its code and its test, which passes as it is.
+
+    Without --from it rotates a credential of a service with an HTTP API. `functions add`, `try` and `package` take the
+    folder. What can be written in it: docs/how-to/write-a-rotation-function.md.
+    """
+    from detent.cli import starters  # noqa: PLC0415 - as above
+
+    starters.new(name, builtin)
+
+
+@app.command(name="try")
+def try_(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|DIR",
+            help="A function that comes with Detent, or the folder of your own.",
+            show_default=False,
+        ),
+    ],
+    secret: Annotated[
+        str, typer.Option(metavar="SECRET", help="The secret that it shall rotate one day.", show_default=False)
+    ],
+    admin: Annotated[
+        str | None,
+        typer.Option(metavar="SECRET", help="The admin secret. Default: the one that the secret names."),
+    ] = None,
+    env: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A variable of your own function; once for each.")
+    ] = None,
+    data: Place = None,
+) -> None:
+    """Rehearse a rotation: all four steps on the real target, with a user or key that is thrown away afterwards.
+
+    The secret is only read. A throw-away user is made like the secret's own, by the admin secret's user or else by the
+    user itself; where a service issues keys, one is issued and revoked. A second server that lives no longer than the
+    command does the rotation. Exit codes: 0 it went well, 1 it did not, or could not be rehearsed.
+    """
+    from detent.cli import rehearsing  # noqa: PLC0415 - as above
+
+    rehearsing.rehearse(data, rehearsing.Wanted(name, secret, admin, tuple(env or ())))

@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from detent.cli.acting import Acting, acting
+from detent.cli.options import pair
 from detent.cli.policy_files import read_document, shown
 from detent.cli.screen import facts, moment, screen, table
 
@@ -121,10 +122,7 @@ def _changed(trust: Path | None, seconds: int | None, tags: list[str] | None) ->
 def _tagged(tags: list[str] | None) -> list[dict[str, str]] | None:
     if not tags:
         return None
-    for tag in tags:
-        if "=" not in tag:
-            raise typer.BadParameter(f"--tag takes KEY=VALUE, not {tag}")
-    return [dict(zip(("Key", "Value"), tag.split("=", 1), strict=True)) for tag in tags]
+    return [dict(zip(("Key", "Value"), pair(tag, "--tag"), strict=True)) for tag in tags]
 
 
 def _tags(found: Mapping[str, Any]) -> str:

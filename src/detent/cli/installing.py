@@ -3,7 +3,8 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -13,18 +14,47 @@ from detent.cli.failure import CommandFailed
 _PIP: Final = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", "--no-color")
 _ERROR: Final = re.compile(r"\w*(?:Error|Exception|ERROR|error): .*")
 _LONGEST: Final = 300  # characters of what pip says
+_MACHINES: Final = {"x86_64": "x86_64", "arm64": "aarch64"}  # Lambda's word -> the one in a wheel's name
+_AMAZON_LINUX_2023: Final = 12  # the first minor version of Python that Lambda runs on it
+_OLDEST_GLIBC, _GLIBC_2, _GLIBC_2023 = 5, 26, 34  # 2.5 is the oldest that wheels are made for
 
 
 class NotInstalled(Exception):
     """What pip says that it could not do, in one line."""
 
 
-def install(target: Path, what: Sequence[str]) -> None:
-    """Install requirements, or what `-r FILE` names, into a folder, all or none. Raises NotInstalled.
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Where AWS Lambda runs a function: the minor version of Python, and the architecture in Lambda's words."""
 
-    No .pyc files are made: they would differ each time.
+    minor: int
+    architecture: str
+
+    def __str__(self) -> str:
+        return f"python3.{self.minor} on {self.architecture}"
+
+    def options(self) -> Iterator[str]:
+        """Give pip's options: wheels alone, those that Lambda's C library can load, the newest kind first."""
+        yield from ("--only-binary=:all:", "--implementation", "cp", "--python-version", f"3.{self.minor}")
+        newest = _GLIBC_2023 if self.minor >= _AMAZON_LINUX_2023 else _GLIBC_2
+        kinds = [f"_2_{glibc}" for glibc in range(newest, _OLDEST_GLIBC - 1, -1)]
+        for kind in (*kinds, "2014"):
+            yield from ("--platform", f"manylinux{kind}_{_MACHINES[self.architecture]}")
+
+
+def install(target: Path, what: Sequence[str], platform: Platform | None = None) -> None:
+    """Install requirements, or what `-r FILE` names, into a folder, all or none; None: for this machine.
+
+    No .pyc files are made: they would differ each time. Raises NotInstalled.
     """
-    _pip("install", "--target", str(target), "--no-compile", *what)
+    elsewhere = () if platform is None else platform.options()
+    _pip("install", "--target", str(target), "--no-compile", *elsewhere, *what)
+
+
+def installed(folder: Path) -> str:
+    """Name what is installed there, such as `PyMySQL 1.1.2`."""
+    names = sorted((path.stem for path in folder.glob("*.dist-info")), key=str.lower)
+    return ", ".join(name.replace("-", " ") for name in names)
 
 
 def buildable(requirements: Iterable[str], folder: Path) -> dict[str, str]:

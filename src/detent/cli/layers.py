@@ -9,7 +9,7 @@ from rich.text import Text
 
 from detent.cli.acting import on_folder
 from detent.cli.failure import CommandFailed
-from detent.cli.installing import NotInstalled, buildable, install
+from detent.cli.installing import NotInstalled, buildable, install, installed
 from detent.cli.screen import screen, table
 from detent.main.layers import Layers, arn
 
@@ -26,7 +26,7 @@ def build(data: Path | None, name: str, requirements: Path | None, *, strict: bo
                 _install_drivers(made / "python", strict=strict)
             else:
                 _install(made / "python", ("--requirement", str(requirements)))
-            held = _packages(made)
+            held = installed(made / "python")
     except ValueError as fault:
         raise CommandFailed(str(fault)) from None
     except OSError as error:
@@ -41,7 +41,7 @@ def show_all(data: Path | None) -> None:
     names = layers.names()
     listed = table("layer", "ARN", "packages")
     for name in names:
-        listed.add_row(Text(name), Text(arn(account, region, name)), Text(_packages(layers.folder / name)))
+        listed.add_row(Text(name), Text(arn(account, region, name)), Text(installed(layers.folder / name / "python")))
     screen().print(listed if names else "There are no layers: detent layers build NAME makes one.")
 
 
@@ -75,9 +75,3 @@ def _install(target: Path, what: Sequence[str]) -> None:
         install(target, what)
     except NotInstalled as reason:
         raise CommandFailed(f"the packages were not installed: {reason}") from None
-
-
-def _packages(layer: Path) -> str:
-    """Name what is installed, such as `PyMySQL 1.1.2`."""
-    names = sorted((path.stem for path in layer.glob("python/*.dist-info")), key=str.lower)
-    return ", ".join(name.replace("-", " ") for name in names)

@@ -33,3 +33,11 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name or 
 def group(what: str) -> typer.Typer:
     """Make a group of commands; alone it shows its help."""
     return typer.Typer(no_args_is_help=True, help=what, rich_markup_mode="markdown")
+
+
+def pair(text: str, option: str) -> tuple[str, str]:
+    """Read KEY=VALUE. Raises BadParameter that names the option: wrong usage."""
+    key, given, value = text.partition("=")
+    if not (key and given):
+        raise typer.BadParameter(f"{option} takes KEY=VALUE, not {text!r}")
+    return key, value

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from detent.cli.connection import Server
 from detent.cli.failure import CommandFailed
+from detent.cli.options import pair
 from detent.cli.rotating import Begun, begin, outcome
 from detent.cli.screen import table
 from detent.cli.steps import IN_PROGRESS, Rotation, failures
@@ -39,7 +40,7 @@ def chosen_secrets(server: Server, chosen: Chosen) -> list[str]:
     """Give the names, each once. Raises CommandFailed where there are none, or where a tag or filter has no value."""
     names = list(chosen.names)
     if chosen.tags or chosen.filters:
-        tags = [_pair(tag, "--tag") for tag in chosen.tags]
+        tags = [pair(tag, "--tag") for tag in chosen.tags]
         names += [secret["Name"] for secret in _filtered(server, chosen.filters, tags) if _rotates(secret)]
     if not names:
         raise CommandFailed("no secret that rotates is meant: give names, or a --tag or --filter that some have")
@@ -47,7 +48,7 @@ def chosen_secrets(server: Server, chosen: Chosen) -> list[str]:
 
 
 def _filtered(server: Server, filters: Sequence[str], tags: Sequence[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
-    asked = [{"Key": key, "Values": [value]} for key, value in (_pair(text, "--filter") for text in filters)]
+    asked = [{"Key": key, "Values": [value]} for key, value in (pair(text, "--filter") for text in filters)]
     asked += [{"Key": "tag-key", "Values": [key]} for key, _ in tags]
     for page in server.secrets.get_paginator("list_secrets").paginate(Filters=asked):
         for secret in page["SecretList"]:  # filters match beginnings
@@ -58,13 +59,6 @@ def _filtered(server: Server, filters: Sequence[str], tags: Sequence[tuple[str, 
 
 def _rotates(secret: Mapping[str, Any]) -> bool:
     return bool(secret.get("RotationEnabled"))
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    key, given, value = text.partition("=")
-    if not (key and given):
-        raise CommandFailed(f"{option} takes KEY=VALUE, not {text!r}")
-    return key, value
 
 
 def rotate_many(server: Server, console: Console, names: Sequence[str], *, wait: bool) -> None:

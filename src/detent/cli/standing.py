@@ -10,6 +10,7 @@ from detent.cli.declaration import (
     POLICY,
     RESOURCE_POLICY,
     ROLE,
+    ROTATION,
     USER,
     Declared,
     Document,
@@ -17,6 +18,7 @@ from detent.cli.declaration import (
     Thing,
 )
 from detent.cli.failure import CommandFailed
+from detent.cli.rotation_words import Wish, echoed
 
 
 def standing(caller: Acting, account: str, named: Declared) -> Declared:
@@ -41,6 +43,8 @@ def _of_secrets(caller: Acting, named: Declared) -> Declared:
         if thing.kind == RESOURCE_POLICY:
             document = _resource_policy(caller, thing.name)
             found |= {} if document is None else {thing: {"document": Document.of(document)}}
+        elif thing.kind == ROTATION:
+            found |= _rotation(caller, thing)
     is_asked = any(thing.kind == ADMIN_SECRET for thing in named)
     linked = caller.own.list_admin_secrets()["AdminSecrets"] if is_asked else []
     links = {name: one["AdminSecretARN"] for one in linked if one["Holds"] for name in (one["Name"], one["ARN"])}
@@ -48,22 +52,34 @@ def _of_secrets(caller: Acting, named: Declared) -> Declared:
     return found | {thing: {"admin": links[thing.name]} for thing in admins}
 
 
+def _rotation(caller: Acting, thing: Thing) -> Declared:
+    """Give how a secret rotates; a rotation that was cancelled is none."""
+    secret = _described(caller, thing.name)
+    if not secret.get("RotationEnabled"):
+        return {}
+    return {thing: {"rotation": Wish(secret.get("RotationLambdaARN", ""), echoed(secret.get("RotationRules", {})))}}
+
+
 def resolved(caller: Acting, named: Declared) -> Declared:
-    """Give what is declared with the ARNs of admin secrets in the place of their names."""
-    return {
-        thing: {"admin": _secret_arn(caller, members["admin"])}
-        if thing.kind == ADMIN_SECRET and members["admin"] is not None
-        else members
-        for thing, members in named.items()
-    }
+    """Give what is declared with ARNs in the place of the names of admin secrets and functions."""
+    return {thing: _resolved(caller, thing, members) for thing, members in named.items()}
 
 
-def _secret_arn(caller: Acting, name: str) -> str:
+def _resolved(caller: Acting, thing: Thing, members: Members) -> Members:
+    if thing.kind == ADMIN_SECRET and members["admin"] is not None:
+        return {"admin": _described(caller, members["admin"])["ARN"]}
+    if thing.kind == ROTATION and members["rotation"] is not None:
+        wish: Wish = members["rotation"]
+        return {"rotation": wish.of(_described(caller, thing.name)["ARN"])}
+    return members
+
+
+def _described(caller: Acting, name: str) -> Mapping[str, Any]:
     try:
-        arn: str = caller.secrets.describe_secret(SecretId=name)["ARN"]
+        found: Mapping[str, Any] = caller.secrets.describe_secret(SecretId=name)
     except caller.secrets.exceptions.ResourceNotFoundException:
         raise _no_secret(name) from None
-    return arn
+    return found
 
 
 def _held(one: Mapping[str, Any]) -> Members:

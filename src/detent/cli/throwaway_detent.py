@@ -21,8 +21,9 @@ _STOP_SECONDS: Final = 15.0
 class ThrowawayDetent:
     """A context manager: the server runs inside. Raises CommandFailed on entry."""
 
-    def __init__(self) -> None:
-        """Start nothing yet."""
+    def __init__(self, *options: str) -> None:
+        """Start nothing yet; the options are those of `detent serve`."""
+        self._options = options
         self._folder = Path()
         self._process: subprocess.Popen[str] | None = None
         self.endpoint = ""
@@ -54,6 +55,7 @@ class ThrowawayDetent:
     def _start(self) -> None:
         log = self._folder / "log"
         command = [sys.executable, "-m", "detent.cli", "serve", "--port", "0", "--data", str(self.data)]
+        command += self._options
         with log.open("wb") as errors:
             self._process = subprocess.Popen(  # noqa: S603 - our own words
                 command,

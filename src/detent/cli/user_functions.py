@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from detent.cli import own_folder
 from detent.cli.connection import Server
 from detent.cli.failure import CommandFailed
 from detent.cli.function_code import BOOTSTRAP, Code, packed
@@ -55,9 +56,14 @@ class Wanted:
 def add(server: Server, wanted: Wanted) -> None:
     """Make a function, or change one that is there."""
     _check(wanted)
-    arn = _put_remote(server, wanted) if wanted.is_remote else _put_local(server, wanted)
+    arn = put(server, wanted)
     screen().print(Text(f"{wanted.name} is ready: {arn}"))
     screen().print(Text("A secret rotates with it by RotateSecret with this ARN as RotationLambdaARN.", "dim"))
+
+
+def put(server: Server, wanted: Wanted) -> str:
+    """Do it without a word; gives the ARN."""
+    return _put_remote(server, wanted) if wanted.is_remote else _put_local(server, wanted)
 
 
 def rows(server: Server) -> list[tuple[Text, Text, Text]]:
@@ -157,7 +163,8 @@ def _exists(server: Server, name: str) -> bool:
 
 
 def _create(server: Server, wanted: Wanted, code: Code) -> str:
-    defaults = (_OWN_RUNTIME, BOOTSTRAP) if code.has_bootstrap else (_RUNTIME, _HANDLER)
+    handler = own_folder.HANDLER if code.is_own else _HANDLER
+    defaults = (_OWN_RUNTIME, BOOTSTRAP) if code.has_bootstrap else (_RUNTIME, handler)
     made = server.functions.create_function(
         FunctionName=wanted.name,
         Role=_ROLE.format(account=server.account),

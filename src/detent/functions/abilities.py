@@ -50,7 +50,21 @@ class Pairs(Protocol):
         """
 
     def privileges(self, user: str) -> frozenset[str]:
-        """Name everything that tells what a user may do, in words that are the same for two users who are alike."""
+        """Name everything that tells what a user may do, in words that are the same for two users who are alike.
+
+        ChangeRefused where the server does not tell this session: then an administrator is asked.
+        """
+
+
+@runtime_checkable
+class ThrowAwayUsers(Protocol):
+    """A session that can make a user for a rehearsal, and be rid of it."""
+
+    def make_user(self, like: str, user: str, password: Password) -> None:
+        """Make a user that may do what the other may."""
+
+    def drop_user(self, user: str) -> None:
+        """Remove a user, and nothing that others use; content if there is none."""
 
 
 @runtime_checkable

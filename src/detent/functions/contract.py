@@ -21,11 +21,11 @@ whose version may have any label, also when no rotation is under way:
 
 import os
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from detent.functions.engines import Remaining, engine_named
+from detent.functions.engines import Engine, Remaining, engine_named
 from detent.functions.errors import (
     ChangeRefused,
     EngineUnavailable,
@@ -37,6 +37,7 @@ from detent.functions.errors import (
     UnusableValue,
 )
 from detent.functions.explaining import explained
+from detent.functions.passwords import PasswordRules
 from detent.functions.redaction import Redactor
 from detent.functions.staged import CURRENT, PENDING, SecretClient, StagedSecret, error_code
 from detent.functions.strategies import Strategy, Turn
@@ -57,19 +58,43 @@ Outcome = Mapping[str, Any] | None  # what a step returns; only explainSecret te
 
 
 class RotationFunction:
-    """A rotation function: called by Detent with a client, or by AWS Lambda as a handler."""
+    """A rotation function: called by Detent with a client, or by AWS Lambda as a handler.
+
+    What is to be different is said by the environment, or by a subclass: ``passwords``, ``more_fields``,
+    ``more_probes`` and ``after_set`` are there to be replaced.
+    """
 
     DECLARES: Final = (EXPLAIN, ROLL_BACK)  # the steps that it has besides AWS's four
 
-    def __init__(self, strategy: Strategy, engine: str) -> None:
-        """Take the engine by its name; it is imported at the first step."""
+    passwords: PasswordRules | None = None  # how a new password is made; None: as the engine has it
+
+    def __init__(self, strategy: Strategy, engine: str | Engine) -> None:
+        """Take the engine by its name, to be imported at the first step; or an engine of one's own."""
         self.strategy = strategy
-        self.engine = engine
+        self._own = None if isinstance(engine, str) else engine
+        self.engine = engine if isinstance(engine, str) else engine.FACTS.names[0]
 
     @property
     def about(self) -> str:
         """What it does, in one line."""
         return f"{self.strategy.about} ({self.engine})"
+
+    def the_engine(self) -> Engine:
+        """Give the engine itself. Raises StepFailed where there is none of its name."""
+        return self._own or engine_named(self.engine)
+
+    def more_fields(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Give fields that a new value has besides, made of what is in it: a connection URL, say."""
+        del value
+        return {}
+
+    def more_probes(self, value: Mapping[str, Any]) -> Sequence[str | Mapping[str, Any]]:
+        """Give probes besides those of the secret and the environment, in the form of its key ``probes``."""
+        del value
+        return ()
+
+    def after_set(self, session: Any, value: Mapping[str, Any]) -> None:  # noqa: ANN401 - the engine's own
+        """Do more at the target, over a session that the new credential has opened. It may be run twice."""
 
     @property
     def overlaps(self) -> bool:
@@ -116,13 +141,14 @@ class RotationFunction:
         step = self._steps().get(event["Step"])
         if step is None:
             raise StepFailed(f"unknown step {event['Step']!r}: there are {', '.join(self._steps())}")
-        engine = engine_named(self.engine)
-        return step(Turn(StagedSecret(client, event, stages, engine, redactor), engine, remaining))
+        engine = self.the_engine()
+        secret = StagedSecret(client, event, stages, engine, redactor)
+        return step(Turn(secret, engine, remaining, self.passwords, self.more_probes))
 
     def _steps(self) -> Mapping[str, Callable[[Turn], Outcome]]:
         return {
             "createSecret": self._create_secret,
-            "setSecret": self.strategy.set_secret,
+            "setSecret": self._set_secret,
             "testSecret": self.strategy.test_secret,
             "finishSecret": _finish_secret,
             EXPLAIN: explained,
@@ -133,7 +159,16 @@ class RotationFunction:
         """Store the new credential before any target hears of it; a value that is there already stands."""
         turn.secret.current()
         if not turn.secret.has_pending_value():
-            turn.secret.put_pending(self.strategy.create_secret(turn))
+            made = self.strategy.create_secret(turn)
+            turn.secret.put_pending({**made, **self.more_fields(made)})
+
+    def _set_secret(self, turn: Turn) -> None:
+        """Have the target accept it, then do what a subclass adds."""
+        self.strategy.set_secret(turn)
+        if type(self).after_set is not RotationFunction.after_set:
+            pending = turn.secret.pending()
+            with turn.session(pending, turn.engine.FACTS.settle_seconds) as session:
+                self.after_set(session, pending.value)
 
     def _roll_back(self, turn: Turn) -> None:
         """Put the target to the event's version, and prove it."""

@@ -67,6 +67,7 @@ class Facts:
     session: type[Session]  # its abilities say which strategies there are
     privileges: Mapping[str, Privileges]  # by strategy
     open_connections: str  # what happens to those that are open when a password changes
+    server_log: str  # what the server may write down of a new credential
     keys: Mapping[str, str] = field(default_factory=dict)  # of the secret, known to this engine only: their meaning
     passwords: PasswordRules = DEFAULT_RULES
     password_key: str = "password"  # the key of the secret that is kept secret

@@ -1,14 +1,17 @@
 """Two users that take turns."""
 
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
 from detent.functions.abilities import Administration, Pairs, Session
-from detent.functions.errors import EngineUnavailable, LoginRejected, StepFailed
+from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, StepFailed
 from detent.functions.staged import Candidate
 from detent.functions.strategies.turn import Turn
 
 CLONE: Final = "_clone"  # AWS: its templates' suffix
+_LIMIT: Final = "USERNAME_CHARACTER_LIMIT"  # AWS: a variable of its templates, which limits a clone's name
+_HIGHEST_LIMIT: Final = 9999  # more than any server allows
 _SHOWN: Final = 10  # differences that are named
 
 
@@ -35,6 +38,8 @@ class AlternatingUsers:
         current = turn.secret.current()
         facts = turn.engine.FACTS
         other = _other(current)
+        if "usernames" not in current.value:
+            _require_short(other)
         if facts.longest_name and len(other.encode()) > facts.longest_name:
             raise StepFailed(
                 f"the user name {other!r} is longer than the {facts.longest_name} bytes that this engine allows: "
@@ -56,7 +61,7 @@ class AlternatingUsers:
         """Log in with the pending password, do what the application does, and compare the two users."""
         current = turn.secret.current()
         with turn.proven() as (pending, session):
-            ours = _asked(session, pending.login.username)
+            ours = _asked(turn, session, pending.login.username)
         try:
             theirs = _privileges(turn, current)
         except (LoginRejected, EngineUnavailable):
@@ -112,16 +117,46 @@ def _other(current: Candidate) -> str:
     return user.removesuffix(CLONE) if user.endswith(CLONE) and user != CLONE else user + CLONE
 
 
+def _require_short(clone: str) -> None:
+    """Hold a clone's name to the environment's limit; AWS: a name that loses the suffix is not measured."""
+    limit = os.environ.get(_LIMIT)
+    if limit is None:
+        return
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:5]) <= _HIGHEST_LIMIT):
+        raise StepFailed(f"{_LIMIT} in the environment must be a number from 1 to {_HIGHEST_LIMIT}")
+    if clone.endswith(CLONE) and len(clone) > int(limit):
+        raise StepFailed(
+            f"the user name {clone!r} is longer than the {limit} characters that {_LIMIT} in the environment allows: "
+            'raise it, shorten the user name, or name two users by the key "usernames"'
+        )
+
+
 def _privileges(turn: Turn, candidate: Candidate) -> frozenset[str]:
     session = turn.engine.connect(candidate.login, turn.remaining)
     try:
-        return _asked(session, candidate.login.username)
+        return _asked(turn, session, candidate.login.username)
     finally:
         session.close()
 
 
-def _asked(session: Session, user: str) -> frozenset[str]:
-    return session.privileges(user) if isinstance(session, Pairs) else frozenset()
+def _asked(turn: Turn, session: Session, user: str) -> frozenset[str]:
+    """Ask the user itself, and the admin secret's user where the server does not tell a user its own rights."""
+    if not isinstance(session, Pairs):
+        return frozenset()
+    try:
+        return session.privileges(user)
+    except ChangeRefused as error:
+        refusal = str(error)
+    with turn.admin_session(refusal) as admin:
+        return _asked_of_admin(admin, user, refusal)
+
+
+def _asked_of_admin(admin: Session, user: str, refusal: str) -> frozenset[str]:
+    try:
+        return admin.privileges(user) if isinstance(admin, Pairs) else frozenset()
+    except ChangeRefused as error:
+        again = str(error)
+    raise StepFailed(f"{refusal}; by the admin secret: {again}")
 
 
 def _difference(pending: Candidate, ours: frozenset[str], current: Candidate, theirs: frozenset[str]) -> str:

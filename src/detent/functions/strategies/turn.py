@@ -18,9 +18,9 @@ from detent.functions.errors import (
     StepFailed,
     Unreachable,
 )
-from detent.functions.passwords import Password, PasswordPolicy
+from detent.functions.passwords import Password, PasswordPolicy, PasswordRules
 from detent.functions.staged import Candidate, Skipped, StagedSecret
-from detent.functions.values import Probe
+from detent.functions.values import Probe, probes_of
 
 _LOOK_AGAIN = 0.5  # seconds between two logins with a credential that is not known everywhere yet
 
@@ -68,6 +68,8 @@ class Turn:
     secret: StagedSecret
     engine: Engine
     remaining: Remaining
+    passwords: PasswordRules | None = None  # None: as the engine has it
+    more_probes: Callable[[Mapping[str, Any]], Iterable[Any]] = lambda _: ()  # given the value that is proven
 
     @contextmanager
     def session(self, candidate: Candidate, settle: float = 0) -> Iterator[Session]:
@@ -141,7 +143,7 @@ class Turn:
 
     def new_password(self) -> Password:
         """Make a password by the engine's rules, the environment's and, where it can be read, the server's."""
-        return self.secret.new_password(self.engine.FACTS.passwords.with_switches(), self._policy())
+        return self.secret.new_password((self.passwords or self.engine.FACTS.passwords).with_switches(), self._policy())
 
     def require_same_target(self, wanted: Candidate) -> None:
         """Refuse a version of another user or server: whoever writes a secret must not lead a rotation elsewhere."""
@@ -158,7 +160,8 @@ class Turn:
         pending = self.secret.pending()
         with self.session(pending, self.engine.FACTS.settle_seconds) as session:
             session.ping()
-            for number, probe in enumerate(self.secret.probes(), 1):
+            probes = [*self.secret.probes(), *probes_of(list(self.more_probes(pending.value)))]
+            for number, probe in enumerate(probes, 1):
                 _probe(session, probe, f"{pending} logs in, but probe {number}")
             yield pending, session
 

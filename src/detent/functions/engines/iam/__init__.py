@@ -40,7 +40,7 @@ FACTS: Final = Facts(
     names=("iam",),
     default_host="iam.amazonaws.com",
     default_port=443,
-    run_against=("moto 5",),  # which stands in for AWS
+    run_against=("moto 5 in the place of AWS",),
     example={
         "engine": "iam",
         "username": "ci",
@@ -66,6 +66,7 @@ FACTS: Final = Facts(
         ),
     },
     open_connections="None stay open: every request is signed, and a revoked key's are refused within seconds.",
+    server_log="CloudTrail records the calls with the key's id, never its secret part, which only IAM's answer holds.",
     longest_name=64,
     password_key="aws_secret_access_key",
     key_id="aws_access_key_id",

@@ -53,6 +53,7 @@ FACTS: Final = Facts(
         ),
     },
     open_connections="They stay open, whichever password they were made with.",
+    server_log="It gets a hash: the general and the binary log hold the statement with that, never the password.",
     # 10.11 takes 128 characters, of which those outside ASCII may have more bytes. Servers with room for 80 only
     # refuse a longer clone by themselves, and say so.
     longest_name=128,

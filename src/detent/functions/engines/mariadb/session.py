@@ -83,6 +83,19 @@ class MariadbSession:
             self._done(work, target)
         self.set_password(target, password)
 
+    def make_user(self, like: str, user: str, password: Password) -> None:
+        """Make a clone, at all hosts that the other has."""
+        self.clone_user(like, user, password)
+
+    def drop_user(self, user: str) -> None:
+        """Drop all accounts of this name."""
+
+        def work() -> None:
+            for host in self._hosts(user):
+                self._run(f"DROP USER {quoted(user, host)}")
+
+        self._done(work, user)
+
     def privileges(self, user: str) -> frozenset[str]:
         """Ask for grants and options; of the session's own user for those of the account that it logged in by."""
 

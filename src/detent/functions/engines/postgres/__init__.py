@@ -44,6 +44,7 @@ FACTS: Final = Facts(
         "alternating-users": Privileges(own=None, admin=_ADMIN),
     },
     open_connections="They stay open, whichever password they were made with.",
+    server_log="It gets a SCRAM verifier: log_statement shows the statement with that, never the password.",
     longest_name=63,
 )
 

@@ -49,6 +49,14 @@ class PostgresSession:
         self._done(work, target)
         self._refuse_unusable_role(target)
 
+    def make_user(self, like: str, user: str, password: Password) -> None:
+        """Make a clone: it owns nothing, since it acts as the other."""
+        self.clone_user(like, user, password)
+
+    def drop_user(self, user: str) -> None:
+        """Drop the role; PostgreSQL itself refuses one that owns something."""
+        self._run("DROP ROLE IF EXISTS {user}", user)
+
     def privileges(self, user: str) -> frozenset[str]:
         """Ask the catalogs, which every role may read."""
         return self._done(lambda: privileges_of(self._connection, user), user)

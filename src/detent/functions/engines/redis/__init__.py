@@ -49,6 +49,7 @@ FACTS: Final = Facts(
     },
     privileges={"single-user": _LEAST, "dual-password": _LEAST},
     open_connections="They stay open, whichever password they were made with; CLIENT KILL USER ends them.",
+    server_log="It gets SHA-256 digests, which an ACL file holds; MONITOR and SLOWLOG never show the password.",
 )
 
 
