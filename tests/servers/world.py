@@ -118,7 +118,7 @@ class SimulatedDatabase:
 
     @property
     def FACTS(self) -> Facts:  # noqa: N802 - a module's constant
-        return Facts(("simulated",), 1, {}, SimulatedSession, {}, "There are none.")
+        return Facts(("simulated",), 1, {}, SimulatedSession, {}, "There are none.", "Nothing.")
 
     def faults(self, _value: Mapping[str, Any]) -> list[str]:
         return []

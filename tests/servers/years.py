@@ -11,6 +11,7 @@ from random import Random
 
 from detent.model.rotation import Rotation
 from detent.service import rotations, secrets
+from servers.troubles import DISTURBANCES, STANDS, TROUBLES, mortal
 from servers.watching import Watch, WatchedCaller
 from servers.world import FUNCTION, LEASE_SECONDS, Death, Killed, Worker, World
 
@@ -22,19 +23,6 @@ RULES = (
     {"schedule_expression": "cron(0 4 1 * ? *)", "duration": "2h"},
     {"schedule_expression": "cron(0 22 ? 1/2 SUN#2 *)"},
 )
-TROUBLES = {"outage": 30, "changed, and lost": 25, "unchanged, and lost": 25, "probe": 15, "jump": 5, "downtime": 3}
-MORTALITY = 0.4
-DISTURBANCES = {"": 40, "stalled": 5, "overtaken": 35, "beside": 20}
-STANDS = {  # where a worker may stand still. Right before it changes a target nobody can hold it up: it has just asked
-    "before a login": 2,
-    "after a login": 8,  # the last before it asks
-    "before a ping": 1,
-    "after a change": 2,
-    "before a write": 6,
-    "after a write": 3,
-    **{f"{when} {step}Secret": 1 for when in ("before", "after") for step in ("create", "set", "test", "finish")},
-}
-POINTS = (*STANDS, "before a change", "before rollbackSecret", "after rollbackSecret")  # all, and it may die at any
 
 
 class Year:
@@ -145,10 +133,8 @@ class Year:
     def _turn(self) -> None:
         """One worker claims and acts; it may die, or stand still while another does what it does."""
         random = self.random
-        death = Death()
-        if random.random() < MORTALITY:
-            self._doom(death)
-        worker = self.worker(death)
+        worker = self.worker(mortal(random))
+        death = worker.death
         claimed = self._claimed(worker)
         lost: dict[str, object] = {}
         if claimed:
@@ -164,16 +150,6 @@ class Year:
             self.watch.look(rotation)
         if not claimed:  # its target can bear no more now, or a dead worker's lease still holds
             self.watch.skip(timedelta(seconds=5))
-
-    def _doom(self, death: Death) -> None:
-        """Let a worker die at a point of any kind, the first or a later time that it comes there."""
-        point, passed = self.random.choice(POINTS), self.random.choice((0, 0, 1, 2))
-
-        def die() -> None:
-            if death.passing == point and death.points.count(point) == passed:
-                death.at = len(death.points)
-
-        death.watch = die
 
     def _disturb(self, late: Worker, claimed: list[Rotation], lost: dict[str, object]) -> None:
         """Let another rotator act before this one does, or in its midst; `lost` gets what that one must leave alone."""

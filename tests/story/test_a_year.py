@@ -8,7 +8,8 @@ import pytest
 
 from detent.model.secret import CURRENT
 from detent.service import secrets
-from servers.years import POINTS, TROUBLES, Year
+from servers.troubles import POINTS, TROUBLES
+from servers.years import Year
 
 
 @pytest.fixture
