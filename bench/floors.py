@@ -5,15 +5,22 @@ import hashlib
 import http.client
 import json
 import secrets
+import socket
 from collections.abc import Callable, Mapping
+from io import StringIO
 from typing import Any
 
 import botocore.session
+import ldap3
+import paramiko
 import psycopg
 import pymysql
 import redis
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import sql
 
+from detent.functions.engines.ldap.hashes import is_of, stored_form
 from detent.functions.engines.mariadb.accounts import digest_of
 from detent.functions.engines.postgres.clones import privileges_of
 from detent.functions.passwords import Password
@@ -187,6 +194,89 @@ def redis_change(*rules: str) -> Work:
     return work
 
 
+# LDAP and Active Directory
+
+
+def ldap(value: Value) -> "ldap3.Connection":
+    """Log in, by StartTLS with the one context where the value asks for TLS."""
+    connection = ldap3.Connection(
+        ldap3.Server(
+            value["host"], value["port"], get_info=ldap3.NONE, tls=_OneContext() if "sslmode" in value else None
+        ),
+        value["username"],
+        value["password"].encode(),
+        check_names=False,
+    )
+    connection.open(read_server_info=False)
+    connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if "sslmode" in value:
+        connection.start_tls(read_server_info=False)
+    done(connection, connection.bind(read_server_info=False))
+    return connection
+
+
+class _OneContext(ldap3.Tls):  # type: ignore[misc]
+    """TLS with a context that is made once."""
+
+    def wrap_socket(self, connection: "ldap3.Connection", do_handshake: bool = False) -> None:  # noqa: ARG002 - ldap3's
+        """Put TLS over the connection's socket."""
+        connection.socket = context_for({}, "require").wrap_socket(connection.socket)
+
+
+def done(connection: "ldap3.Connection", success: object) -> None:
+    """Insist."""
+    if not success:
+        raise RuntimeError(connection.result)
+
+
+def ldap_single(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in and try the own change; as admin, change; log in, one operation."""
+    new = {**value, "password": new_password()}
+    passwords = value["password"].encode(), new["password"].encode()
+    with ldap(value) as connection:
+        connection.extend.standard.modify_password(value["username"], *passwords)
+    with ldap(admin) as connection:
+        done(connection, connection.extend.standard.modify_password(value["username"], None, passwords[1]))
+    with ldap(new) as connection:
+        connection.extend.standard.who_am_i()
+    return new
+
+
+def ldap_dual(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in as current and look; as admin, look, delete, look and add; log in, one operation; log in as current."""
+    new = {**value, "password": new_password()}
+    user, look = value["username"], {"search_base": value["username"], "search_filter": "(objectClass=*)"}
+    with ldap(value) as connection:
+        connection.search(**look, search_scope="BASE", attributes=["userPassword"])
+    with ldap(admin) as connection:
+        connection.search(**look, search_scope="BASE", attributes=["userPassword"])
+        there = connection.response[0]["raw_attributes"]["userPassword"]
+        gone = [one for one in there if not is_of(one, Password(value["password"]))]
+        if gone:
+            done(connection, connection.modify(user, {"userPassword": [("MODIFY_DELETE", gone)]}))
+        added = {"userPassword": [("MODIFY_ADD", [stored_form(Password(new["password"]))])]}
+        done(connection, connection.modify(user, added))
+    with ldap(new) as connection:
+        connection.extend.standard.who_am_i()
+    ldap(value).unbind()
+    return new
+
+
+def active_directory(value: Value, _admin: Value | None) -> dict[str, Any]:
+    """Log in, look the account up and change; log in, one operation."""
+    new = {**value, "password": new_password()}
+    old, wanted = (f'"{one["password"]}"'.encode("utf-16-le") for one in (value, new))
+    with ldap(value) as connection:
+        connection.search("", "(objectClass=*)", "BASE", attributes=["defaultNamingContext"])
+        domain = connection.response[0]["attributes"]["defaultNamingContext"][0]
+        connection.search(domain, f"(sAMAccountName={value['username'].partition(chr(92))[2]})", attributes=["cn"])
+        change = {"unicodePwd": [("MODIFY_DELETE", [old]), ("MODIFY_ADD", [wanted])]}
+        done(connection, connection.modify(connection.response[0]["dn"], change))
+    with ldap(new) as connection:
+        connection.search("", "(objectClass=*)", "BASE", attributes=["tokenGroups"])
+    return new
+
+
 # IAM
 
 
@@ -216,6 +306,70 @@ def iam_issue(value: Value, admin: Value) -> dict[str, Any]:
     client.untag_user(TagKeys=["bench-issuing"], **user)
     new = {**value, "aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
     iam(new)[0].list_access_keys(**user)  # as the one statement of a test
+    return new
+
+
+# OpenSSH
+
+
+def ssh(value: Value) -> paramiko.Transport:
+    """Log in by the key."""
+    transport = paramiko.Transport((value["host"], value["port"]))
+    transport.start_client()
+    transport.auth_publickey(value["username"], paramiko.Ed25519Key.from_private_key(StringIO(value["private_key"])))
+    return transport
+
+
+def ssh_issue(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in; as admin, read the file, put two lines in its place at once; log in as the new one."""
+    made, form = Ed25519PrivateKey.generate(), serialization
+    private = made.private_bytes(form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption()).decode()
+    public = made.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH).decode()
+    path = admin["authorized_keys"].replace("%u", value["username"])
+    ssh(value).close()
+    transport = ssh(admin)
+    files: Any = paramiko.SFTPClient.from_transport(transport)
+    with files.open(path) as file:
+        lines = file.read().decode().splitlines()
+    with files.open(f"{path}.bench", "wx") as file:
+        file.write(f"{lines[-1]}\n{public}\n")
+    files.chmod(f"{path}.bench", 0o644)
+    files.posix_rename(f"{path}.bench", path)
+    transport.close()
+    new = {**value, "private_key": private}
+    ssh(new).close()
+    return new
+
+
+# HTTP
+
+
+def forge(value: Value, method: str, path: str, said: object = None) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Ask the service of the tests once, over a connection of its own with TLS."""
+    context = context_for(value, "require")
+    connection = http.client.HTTPSConnection(value["host"], value["port"], context=context)
+    headers = {"Authorization": f"Bearer {value['api_key']}"}
+    connection.request(method, path, None if said is None else json.dumps(said), headers)
+    content = connection.getresponse().read()
+    connection.close()
+    return json.loads(content) if content else None
+
+
+def forge_issue(value: Value, admin: Value) -> dict[str, Any]:
+    """Log in; as admin, list both pages, make room, have a key issued; log in as the new one."""
+    keys = f"/api/users/{value['username']}/keys"
+    forge(value, "GET", "/api/me")
+    forge(admin, "GET", "/api/me")
+    page = forge(admin, "GET", keys)
+    found = [key["id"] for key in page["keys"]]
+    if "more" in page:
+        found += [key["id"] for key in forge(admin, "GET", f"{keys}?after={page['more']}")["keys"]]
+    for key in found:
+        if str(key) != value["key_id"]:
+            forge(admin, "DELETE", f"{keys}/{key}")
+    made = forge(admin, "POST", keys, {"label": "bench"})
+    new = {**value, "key_id": str(made["key"]["id"]), "api_key": made["token"]}
+    forge(new, "GET", "/api/me")
     return new
 
 
@@ -315,7 +469,12 @@ FLOORS: dict[tuple[str, str], Work] = {
     ("mariadb", "alternating-users"): mariadb_alternating,
     ("redis", "single-user"): redis_change("resetpass", "#{new}"),
     ("redis", "dual-password"): redis_change("resetpass", "#{old}", "#{new}"),
+    ("ldap", "single-user"): ldap_single,
+    ("ldap", "dual-password"): ldap_dual,
+    ("active_directory", "single-user"): active_directory,
     ("iam", "issued-keys"): iam_issue,
+    ("ssh", "issued-keys"): ssh_issue,
+    ("http", "issued-keys"): forge_issue,
     ("rabbitmq", "single-user"): rabbitmq_change(pair=False),
     ("rabbitmq", "alternating-users"): rabbitmq_change(pair=True),
     ("etcd", "single-user"): etcd_change(pair=False),

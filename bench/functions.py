@@ -5,6 +5,7 @@ driver; contexts of TLS are made once.
 """
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -107,7 +108,7 @@ class Rotation:
         self._aws, self._own = server.client(), detent.client(endpoint_url=server.url)
         self._function = function or ARN + name
         value, admin = new_pair(target, name)
-        self._id = f"bench/{value['username']}"
+        self._id = f"bench/{re.sub('[^a-z0-9_]', '-', value['username'])}"
         if admin:
             link = self._aws.create_secret(Name=f"{self._id}/admin", SecretString=json.dumps(admin))["ARN"]
             value = {**value, "masterarn": link}

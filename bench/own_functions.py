@@ -100,8 +100,7 @@ def print_rotation(server: Detent, target: Target) -> None:
     direct = Direct(server, target)
     whole, bare = [], []
     for turn in range(ROUNDS):
-        token = direct.begin()
-        taken, rotated = millis(lambda token=token: direct.once(token)), rotation.once() * 1e3
+        taken, rotated = millis(lambda: direct.once(direct.begin())), rotation.once() * 1e3
         if turn > 1:
             bare.append(taken)
             whole.append(rotated)
@@ -119,7 +118,7 @@ class Direct:
         self._handler = loaded(server.folder, server.url, self._secrets)
 
     def begin(self) -> str:
-        """Store a pending value, as only a rotation can leave its version without one."""
+        """Store a pending value, as only a rotation can leave its version without one, by two calls as createSecret."""
         token = str(uuid4())
         value = json.loads(self._secrets.get_secret_value(SecretId=self._id)["SecretString"])
         text = json.dumps({**value, "password": token})

@@ -1,10 +1,12 @@
-"""Eight runners on PostgreSQL against the bare work's own peak rate, on the same throwaway server."""
+"""Eight runners on PostgreSQL against the bare work's own peak rate, on the same throwaway server, in turn."""
 
 import json
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from statistics import median
 from typing import Any
 
 import detent
@@ -14,8 +16,9 @@ from detent.cli.throwaway import ThrowawayPostgres
 
 GOAL = 0.7
 RUNNERS = 8
-SECRETS = 48
-SECONDS = 2.0  # for each number of threads at the bare work
+SECRETS = 96
+ROUNDS = 3
+SECONDS = 2.0  # for each look at the bare work
 LONGEST = 120.0
 OPTIONS = ("--runners", "8", "--target-runners", "8", "--target-rate", "0")
 
@@ -24,22 +27,27 @@ def main() -> bool:
     """Print both rates and their ratio."""
     with ExitStack() as stack:
         postgres = stack.enter_context(ThrowawayPostgres())
-        bare = {threads: _bare_rate(postgres, threads) for threads in (1, 2, 4, RUNNERS)}
+        works = [BareWork(postgres, f"bare_{number}") for number in range(RUNNERS)]
+        threads = max((1, 2, 4, RUNNERS), key=lambda threads: _bare_rate(works[:threads]))
         server = stack.enter_context(Detent(1, None, options=OPTIONS))
-        rate = _rotation_rate(postgres, server)
-    threads, peak = max(bare.items(), key=lambda one: one[1])
-    print(f"\nRotations on PostgreSQL {postgres.version}, {RUNNERS} runners at one target ({SECRETS} secrets, twice)")
-    print(f"  bare work, peak {peak:8.1f} /s   (at {threads} threads)")
-    print(f"  rotations       {rate:8.1f} /s")
-    print(f"  ratio           {rate / peak:8.2f}      (goal: {GOAL})")
+        fleet = Fleet(postgres, server)
+        fleet.rate()  # and now everything is warm
+        rates = [(_bare_rate(works[:threads]), fleet.rate()) for _ in range(ROUNDS)]
+    bare, whole = (median(found) for found in zip(*rates, strict=True))
+    ratio = median(rotated / peak for peak, rotated in rates)
+    print(
+        f"\nRotations on PostgreSQL {postgres.version}, {RUNNERS} runners at one target ({SECRETS} secrets, {ROUNDS} x)"
+    )
+    print(f"  bare work, peak {bare:8.1f} /s   (at {threads} threads)")
+    print(f"  rotations       {whole:8.1f} /s")
+    print(f"  ratio           {ratio:8.2f}      (goal: {GOAL})")
     return True
 
 
-def _bare_rate(postgres: ThrowawayPostgres, threads: int) -> float:
-    works = [BareWork(postgres, f"bare_{threads}_{number}") for number in range(threads)]
+def _bare_rate(works: list[BareWork]) -> float:
     until = time.perf_counter() + SECONDS
     began = time.perf_counter()
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(len(works)) as pool:
         done = sum(pool.map(lambda work: _changes(work, until), works))
     return done / (time.perf_counter() - began)
 
@@ -52,19 +60,31 @@ def _changes(work: BareWork, until: float) -> int:
     return done
 
 
-def _rotation_rate(postgres: ThrowawayPostgres, server: Detent) -> float:
-    """Rotate all at once, twice; what is told is the second time, when everything is warm."""
-    aws, own = server.client(), detent.client(endpoint_url=server.url)
-    names = [f"bench/parallel-{number}" for number in range(SECRETS)]
-    for number, name in enumerate(names):
-        login = made_role(postgres, f"parallel_{number}")
-        value = {**login, "engine": "postgres", "username": login["user"]}
-        aws.create_secret(Name=name, SecretString=json.dumps(value))
-    for _ in range(2):
-        begun = {name: aws.rotate_secret(SecretId=name, RotationLambdaARN=FUNCTION)["VersionId"] for name in names}
-        found = [_ended(own, name, version) for name, version in begun.items()]
-    first = min(attempt["StartedDate"] for one in found for attempt in one["Attempts"])
-    return SECRETS / (max(one["EndedDate"] for one in found) - first).total_seconds()
+class Fleet:
+    """Secrets that are rotated all at once."""
+
+    def __init__(self, postgres: ThrowawayPostgres, server: Detent) -> None:
+        """Store a login each."""
+        self._aws, self._own = server.client(), detent.client(endpoint_url=server.url)
+        self._names = [f"bench/parallel-{number}" for number in range(SECRETS)]
+        for number, name in enumerate(self._names):
+            login = made_role(postgres, f"parallel_{number}")
+            value = {**login, "engine": "postgres", "username": login["user"]}
+            self._aws.create_secret(Name=name, SecretString=json.dumps(value))
+
+    def rate(self) -> float:
+        """Rotate all; count what ends once all were asked for: until then this process is at work on these cores, too.
+
+        For the same reason it looks seldom.
+        """
+        begun = {name: self._begun(name) for name in self._names}
+        asked = datetime.now(UTC)
+        time.sleep(1.0)
+        ends = sorted(_ended(self._own, name, version)["EndedDate"] for name, version in begun.items())
+        return sum(end > asked for end in ends) / float((ends[-1] - asked).total_seconds())
+
+    def _begun(self, name: str) -> str:
+        return str(self._aws.rotate_secret(SecretId=name, RotationLambdaARN=FUNCTION)["VersionId"])
 
 
 def _ended(own: Any, name: str, version: str) -> Mapping[str, Any]:  # noqa: ANN401 - a boto3 client
@@ -75,5 +95,5 @@ def _ended(own: Any, name: str, version: str) -> Mapping[str, Any]:  # noqa: ANN
             if told["State"] == "succeeded":
                 return told
             break
-        time.sleep(0.1)
+        time.sleep(0.5)
     raise RotationFailed(f"{name}: {told['State']}: {told.get('Reason', 'it took too long')}")

@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ from detent.cli.rotation_words import NotUnderstood, Wish, read
 from servers.canary import Canary
 from servers.detent import RunningDetent
 from servers.postgres import PostgresTarget
+from servers.target import Target
 
 SINGLE, ALTERNATING = "detent-postgres-single-user", "detent-postgres-alternating-users"
 DAYS = {"AutomaticallyAfterDays": 30}
@@ -214,3 +216,21 @@ def test_apply_turns_rotation_on_changes_and_prunes_it(added: Added, tmp_path: P
     file.write_text(f'[secrets."{added.name}"]\n')
     shown = success(detent("apply", file, "--dry-run", "--prune", "--data", added.server.data))
     assert f"- rotation {added.name}" in shown
+
+
+def test_a_private_key_of_many_lines_and_an_id_of_digits_are_taken_as_they_are(
+    shared_detent: RunningDetent, server_of: Callable[[str], Target]
+) -> None:
+    client = shared_detent.client()
+    for row in ("ssh", "http"):
+        target: Any = server_of(row)
+        value = target.new_value()
+        target.let_rotate_itself(value["username"])
+        secret = value.pop(target.module.FACTS.password_key)
+        value.pop("engine")
+        given = [word for key, part in value.items() for word in ("--set", f"{key}={part or 'false'}")]
+        words = ["secrets", "add", value["username"], row, *given, "--secret-stdin", "--later"]
+        success(detent(*words, "--data", shared_detent.data, says=f"{secret}\n"))
+        stored = json.loads(client.get_secret_value(SecretId=value["username"])["SecretString"])
+        assert target.alive(stored)
+        assert stored[target.module.FACTS.key_id] == value[target.module.FACTS.key_id]

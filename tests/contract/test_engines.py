@@ -13,7 +13,7 @@ import pytest
 
 from detent.functions.abilities import Administration, OwnPassword, Pairs, Probes, SeveralPasswords, ThrowAwayUsers
 from detent.functions.engines import Engine, Login, engine_named, known_engines
-from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, ProbeFailed
+from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused, ProbeFailed
 from detent.functions.passwords import Password
 from detent.functions.values import login_of
 from functions.fuse import Fuse, Killed
@@ -58,7 +58,7 @@ def with_password(target: Target) -> str:
     """Skip the rows whose credential is a key that a service issues."""
     if target.module.FACTS.key_id is not None:
         pytest.skip("its keys are issued: tests/contract/test_issuers.py")
-    name = f"app_{uuid.uuid4().hex[:12]}"
+    name = target.username(f"app_{uuid.uuid4().hex[:12]}")
     target.create_user(name, OLD)
     return name
 
@@ -171,7 +171,7 @@ def test_a_missing_driver_names_the_extra_to_install(
         pytest.skip("it needs no driver")
     for module in target.drivers:
         monkeypatch.setitem(__import__("sys").modules, module, None)
-    with pytest.raises(EngineUnavailable, match=rf"pip install 'detent\[{target.engine}\]'|pip install boto3"):
+    with pytest.raises(EngineUnavailable, match=rf"pip install 'detent\[{target.extra}\]'|pip install boto3"):
         engine.connect(changed(target, value), plenty)
 
 
@@ -251,6 +251,10 @@ def test_any_password_can_be_set_and_logs_in(target: Target, engine: Engine, odd
     target.let_change_itself(user)
     with closing(engine.connect(target.login(user, OLD), plenty)) as session:
         assert isinstance(session, OwnPassword)
+        if not target.takes_password(odd):
+            with pytest.raises(PasswordRefused):
+                session.change_own_password(Password(odd))
+            return
         session.change_own_password(Password(odd))
     engine.connect(target.login(user, odd), plenty).close()
     assert target.logs_in(user, odd)
@@ -263,7 +267,7 @@ def test_any_user_name_is_quoted(target: Target, engine: Engine, odd: str) -> No
     with_password(target)
     if not target.takes_name(odd):
         pytest.skip("the server itself has no such user names")
-    name = f"{odd}-{uuid.uuid4().hex[:8]}"
+    name = target.username(f"{odd}-{uuid.uuid4().hex[:8]}")
     target.create_user(name, OLD)
     target.create_administrator(f"{name}a", "admin-password", over=name)
     with closing(engine.connect(target.login(f"{name}a", "admin-password"), plenty)) as session:

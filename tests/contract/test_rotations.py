@@ -153,7 +153,7 @@ def test_explain_says_which_credential_logs_in_and_why_not_the_others_and_change
     assert before["AWSPENDING"]["LogsIn"] is issues
     for entry in before.values():
         assert entry["LogsIn"] or entry["Reason"]
-        assert story.client.value(story.arn)["username"].removesuffix("_clone") in entry["Target"]
+        assert repr(story.client.value(story.arn)["username"].removesuffix("_clone"))[1:-1] in entry["Target"]
     assert "canary" not in str(before)
 
 

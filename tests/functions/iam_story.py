@@ -53,4 +53,4 @@ class Story:
         return self.iam.keys_of(self.user)
 
     def tags(self) -> dict[str, str]:
-        return self.iam.tags_of(self.user)
+        return self.iam.traces_of(self.user)

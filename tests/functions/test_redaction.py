@@ -82,3 +82,9 @@ def test_no_learnt_text_stands_in_what_leaves(secret: str, before: str, after: s
     if secret.strip() and secret not in REDACTED:
         left = redactor.scrub(before + secret + after)
         assert secret not in left.replace(REDACTED, "\0")
+
+
+def test_a_secret_that_is_no_text_anybody_can_send_is_taken_out_too() -> None:
+    redactor = Redactor()
+    redactor.learn_value('{"password": "half a pair: \\ud83d"}')
+    assert redactor.scrub("it was half a pair: \ud83d.") == f"it was {REDACTED}."

@@ -17,7 +17,7 @@ from servers.postgres import PostgresTarget
 from servers.table import SERVERS
 from servers.target import Target
 
-_OURS = ("detent", "psycopg", "pymysql", "redis", "uvicorn")
+_OURS = ("detent", "ldap3", "psycopg", "pymysql", "redis", "uvicorn")
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,11 @@ class IamTarget(Target):
     """A running IAM, asked by an operator. A user's first key stands for the password that it was made with."""
 
     engine = "iam"
-    says: ClassVar = {"wrong password": "wrong secret access key", "unknown user": "no such access key"}
+    says: ClassVar = {
+        "wrong password": "wrong secret access key",
+        "unknown user": "no such access key",
+        "revoked key": "no such access key",
+    }
     writes_log: ClassVar = "POST / HTTP"
     sends: ClassVar = [(URLLib3Session, "send")]
     drivers: ClassVar = ("botocore.exceptions",)
@@ -91,7 +95,7 @@ class IamTarget(Target):
     def keys_of(self, user: str) -> set[str]:
         return {key["AccessKeyId"] for key in self.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]}
 
-    def tags_of(self, user: str) -> dict[str, str]:
+    def traces_of(self, user: str) -> dict[str, str]:
         return {tag["Key"]: tag["Value"] for tag in self.iam.list_user_tags(UserName=user)["Tags"]}
 
     def alive(self, value: Mapping[str, Any]) -> bool:

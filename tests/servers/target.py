@@ -28,10 +28,16 @@ class Target(ABC):
     refuses_plaintext: ClassVar[type[Exception]] = EngineUnavailable
     writes_log: ClassVar[str] = ""  # stands in log_text() after a change, as a sign that the log is on
     drivers: ClassVar[tuple[str, ...]] = ()  # modules without which the engine cannot connect
+    guards_lists: ClassVar[bool] = True  # where keys are issued: who may make none may not list them either
 
     @property
     def module(self) -> Engine:
         return engine_named(self.engine)
+
+    @property
+    def extra(self) -> str:
+        """The extra of the package that brings the drivers."""
+        return self.module.FACTS.extra or self.engine
 
     @abstractmethod
     def value(self, user: str, password: str, **settings: Any) -> dict[str, Any]:
@@ -65,9 +71,17 @@ class Target(ABC):
         """Give a user what the engine's FACTS say that it needs to change its own credential."""
         assert not self.module.FACTS.privileges["single-user"].own, f"{user} needs something: override this"
 
+    def username(self, name: str) -> str:
+        """Give the user of this name as a secret names it."""
+        return name
+
     def takes_name(self, name: str) -> bool:
         """Whether the server itself has such user names."""
         return bool(name)
+
+    def takes_password(self, password: str) -> bool:
+        """Whether the server itself can have it as a password."""
+        return bool(password)
 
     def grant_something(self, user: str) -> None:
         """For engines that keep two users alike: rights of several kinds."""
@@ -90,7 +104,7 @@ class Target(ABC):
         raise NotImplementedError
 
     def unknown_login(self) -> Login:
-        return self.login("nobody_knows_me", OLD)
+        return self.login(self.username("nobody_knows_me"), OLD)
 
     def login(self, user: str, password: str, **settings: Any) -> Login:
         return login_of(self.value(user, password, **settings), self.module)
@@ -101,7 +115,7 @@ class Target(ABC):
 
     def new_value(self, **settings: Any) -> dict[str, Any]:
         """The value of a user just made, which logs in."""
-        name = f"app_{uuid.uuid4().hex[:12]}"
+        name = self.username(f"app_{uuid.uuid4().hex[:12]}")
         self.create_user(name, OLD)
         return self.value(name, OLD, **settings)
 

@@ -14,6 +14,7 @@ STANDS = {  # where a worker may stand still. Right before it changes a target n
     "after a change": 2,
     "before a write": 6,
     "after a write": 3,
+    "before a write is left": 2,
     **{f"{when} {step}Secret": 1 for when in ("before", "after") for step in ("create", "set", "test", "finish")},
 }
 POINTS = (*STANDS, "before a change", "before rollbackSecret", "after rollbackSecret")  # all, and it may die at any

@@ -7,6 +7,7 @@ worker tries reaches the store or the database any more, as after `kill -9`.
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,8 +23,9 @@ from detent.main.folder import Folder
 from detent.main.house import House, Steps
 from detent.main.settings import Settings
 from detent.model.policy import Principal
-from detent.model.ports import SessionCredentials, StepCall, Traits
+from detent.model.ports import LastCall, SessionCredentials, StepCall, Traits
 from detent.model.rotation import Rotation
+from detent.model.secret import VersionId
 from detent.rotation.invoker import InProcess
 from detent.rotation.runner import Runner
 from detent.service import rotations, secrets, versions
@@ -33,6 +35,7 @@ T = TypeVar("T")
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:simulated"
 ROOT = Principal("000000000000", "arn:aws:iam::000000000000:root", "AKIATEST")
 LEASE_SECONDS = 15.0
+_FULL = 2  # SQLite's number
 
 
 class SimulatedClock:
@@ -78,28 +81,52 @@ class MortalStore:
 
     def __init__(self, store: Store, death: Death) -> None:
         self._store, self._death = store, death
+        self._left: list[tuple[Callable[[Tx], Any], bool, Future[Any]]] = []  # what dies with the worker
 
     def read(self) -> Any:
         if self._death.is_dead:
             raise Killed
         return self._store.read()
 
-    def submit(self, work: Callable[[Tx], T]) -> Any:
+    def glance(self, known: object = None) -> Any:
+        if self._death.is_dead:
+            raise Killed
+        return self._store.glance(known)
+
+    def submit(self, work: Callable[[Tx], T], *, lasts: bool = True) -> Any:
         self._death.pass_by("before a write")
-        done = self._store.submit(work)
-        done.exception()
+        left, self._left = self._left, []
+        before = [self._store.leave(one, lasts=lasting) for one, lasting, _ in left]
+        done: Future[T] = Future()
+        try:
+            done.set_result(self._store.write(work, lasts=lasts))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is told
+            done.set_exception(error)
+        for (_, _, promised), made in zip(left, before, strict=True):
+            _pass_on(made, promised)
         self._death.pass_by("after a write")
         return done
 
-    def write(self, work: Callable[[Tx], T]) -> T:
-        self._death.pass_by("before a write")
-        try:
-            return self._store.write(work)
-        finally:
-            self._death.pass_by("after a write")
+    def write(self, work: Callable[[Tx], T], *, lasts: bool = True) -> T:
+        result: T = self.submit(work, lasts=lasts).result()
+        return result
+
+    def leave(self, work: Callable[[Tx], T], *, lasts: bool = True) -> "Future[T]":
+        self._death.pass_by("before a write is left")
+        promised: Future[T] = Future()
+        self._left.append((work, lasts, promised))
+        return promised
 
     def close(self) -> None:
         self._store.close()
+
+
+def _pass_on(made: "Future[Any]", promised: "Future[Any]") -> None:
+    error = made.exception()
+    if error is None:
+        promised.set_result(made.result())
+    else:
+        promised.set_exception(error)
 
 
 @dataclass
@@ -197,10 +224,16 @@ class World:
         self.settings = Settings(folder, lease_seconds=LEASE_SECONDS, jitter_seconds=0)
         self.functions = {"simulated": RotationFunction(SingleUser(), "simulated")}
         keyset = Folder(folder).open()
-        self.house = House(self.settings, keyset, self.functions, self.clock)
+        self.commits = 0
+        self.waits = 0  # for the disk, among them
+        self.keeps_disk = False  # whether a test is going to cut the power
+        self._on_disk: dict[Path, bytes] = {}
+        self.house = House(self.settings, keyset, self.functions, self.clock, self._committed)
         self.house.folder.initialise(self.house.server, self.house.store)
         if not durable:
-            self.house.store._writer._connection.execute("PRAGMA synchronous = OFF")
+            writer = self.house.store._writer
+            writer._connection.execute("PRAGMA synchronous = OFF")
+            writer._sync = lambda **_: None  # type: ignore[method-assign]
         value = {"engine": "simulated", "host": "db.example", "username": "app", "password": first_password}
         self.ask(secrets.create_secret, name="app", client_request_token="v" * 32, secret_string=json.dumps(value))
 
@@ -235,10 +268,39 @@ class World:
         return self.ask(secrets.describe_secret, secret_id="app").secret
 
     def rotation(self, token: str) -> Rotation:
+        self.secret()
+        return self.rotation_read(token)
+
+    def rotation_read(self, token: str) -> Rotation:
+        """Look without a commit of one's own."""
         with self.house.store.read() as tx:
-            found = tx.rotations.of_token(self.secret().key, token)  # type: ignore[arg-type]
+            secret = tx.secrets.named(ROOT.account, "us-east-1", "app")
+            found = None if secret is None else tx.rotations.of_token(secret.key, VersionId(token))
         assert found is not None
         return found
+
+    def _committed(self) -> None:
+        self.commits += 1
+        level = self.house.store._writer._connection.execute("PRAGMA synchronous").fetchone()[0]
+        if level == _FULL:
+            self.waits += 1
+        if level == _FULL and self.keeps_disk:
+            self._on_disk = {path: path.read_bytes() for path in self._files() if path.exists()}
+
+    def _files(self) -> list[Path]:
+        store = self.house.folder.store
+        return [store, store.with_name(f"{store.name}-wal")]
+
+    def cut_power(self) -> None:
+        """Leave of the store what was on the disk for certain, and start the house anew."""
+        left = dict(self._on_disk)
+        self.house.close()
+        for path in self._files():
+            path.unlink(missing_ok=True)
+        for path, data in left.items():
+            path.write_bytes(data)
+        keyset = Folder(self.settings.data).open()
+        self.house = House(self.settings, keyset, self.functions, self.clock, self._committed)
 
     def worker(self, death: Death) -> "Worker":
         return Worker(self, death)
@@ -274,8 +336,8 @@ class Worker:
         world.database.death = death
         server = world.house.server
 
-        def client(credentials: SessionCredentials) -> LocalClient:
-            return LocalClient(server, self.store, of_session(credentials.access_key_id), credentials.region)
+        def client(credentials: SessionCredentials, last: LastCall | None) -> LocalClient:
+            return LocalClient(server, self.store, of_session(credentials.access_key_id, last), credentials.region)
 
         caller = MortalCaller(InProcess(world.functions, server.regions, client, world.clock), death)
         steps = Steps(server, self.store)

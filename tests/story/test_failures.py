@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from detent.model.errors import RotationIncomplete
 from detent.model.rotation import Purpose, Rotation, State, Step
 from detent.model.secret import CURRENT, PENDING
+from detent.rotation.runner import Prepared
 from detent.service import history, rotations, secrets, versions
 from servers.world import LEASE_SECONDS, Death, World
 
@@ -193,7 +195,7 @@ def test_a_worker_that_comes_back_after_its_lease_was_taken_changes_nothing(worl
     world.rotate(TOKEN)
     late = world.worker(Death())
     [claimed] = late.store.write(lambda tx: tx.rotations.claim_due("late", LEASE_SECONDS, 10))
-    prepared = late.store.write(lambda tx: late.runner._prepare(tx, claimed))
+    prepared = late.store.write(lambda tx: late.runner.prepare(tx, claimed))
     credentials = prepared.call.credentials
     world.clock.advance(timedelta(seconds=LEASE_SECONDS + 1))
     world.settle()
@@ -313,6 +315,39 @@ def test_a_worker_told_to_stop_records_its_step_and_gives_the_lease_back(world: 
     assert (taken.id, taken.step) == (claimed.id, Step.SET)
     stopping.runner.drive(taken, lambda: True)
     assert world.rotation(TOKEN).state is State.SUCCEEDED
+
+
+def begun_when_claimed(world: World, owner: str) -> tuple[Rotation, "Future[Prepared | None]"]:
+    """Claim as the scheduler does."""
+    store, runner = world.house.store, world.house.runner()
+    [claimed] = store.write(lambda tx: tx.rotations.claim_due(owner, LEASE_SECONDS, 10))
+    [begun] = store.write_together([lambda tx: runner.prepare(tx, claimed)])
+    return claimed, begun
+
+
+def test_a_worker_told_to_stop_before_its_first_step_gives_the_lease_back_and_ends_the_session(world: World) -> None:
+    world.rotate(TOKEN)
+    claimed, begun = begun_when_claimed(world, "stopping")
+    prepared = begun.result()
+    assert prepared is not None
+    world.house.runner().drive(claimed, lambda: False, begun)
+    assert not attempts(world)
+    with pytest.raises(Exception, match="ExpiredTokenException"):
+        world.house.client(prepared.call.credentials).describe_secret(SecretId=prepared.secret.arn)
+    [taken] = world.house.store.write(lambda tx: tx.rotations.claim_due("next", LEASE_SECONDS, 10))
+    assert (taken.id, taken.step) == (claimed.id, Step.CREATE)
+
+
+def test_a_worker_that_is_late_with_the_step_it_began_as_it_claimed_changes_nothing(world: World) -> None:
+    world.rotate(TOKEN)
+    claimed, begun = begun_when_claimed(world, "late")
+    world.clock.advance(timedelta(seconds=LEASE_SECONDS + 1))
+    world.settle()
+    finished, password = world.rotation(TOKEN), world.database.passwords["app"]
+    assert finished.state is State.SUCCEEDED
+    world.house.runner().drive(claimed, lambda: True, begun)
+    assert (world.rotation(TOKEN), world.database.passwords["app"]) == (finished, password)
+    assert world.current_logs_in()
 
 
 def test_without_an_audit_trail_no_step_begins_and_afterwards_the_rotation_goes_on(

@@ -383,7 +383,8 @@ class TestSchedule:
 
     def test_the_schedule_that_was_set_meanwhile_is_the_one_that_holds(self, world: World) -> None:
         world.rotate(TOKEN, rotation_rules=DAILY)
-        interrupted(world, "after finishSecret")
+        interrupted(world, "before finishSecret")
+        move(world, CURRENT, TOKEN, FIRST)  # as a function does whose call is not made in the commit of its step
         world.rotate(OTHER, rotate_immediately=False, rotation_rules={"automatically_after_days": 10})
         world.settle()
         assert (world.rotation(TOKEN).state, world.rotation(OTHER).purpose) == (State.SUCCEEDED, Purpose.TEST)

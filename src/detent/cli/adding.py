@@ -144,15 +144,15 @@ class _Asked:
 
     def _secret(self, key: str) -> str:
         if self._wanted.secret_stdin:
-            return sys.stdin.readline().rstrip("\n")
+            return sys.stdin.read().rstrip("\n")  # a private key has many lines
         if self._person:
             return str(typer.prompt(key, hide_input=True))
         raise CommandFailed(f"here is nobody to ask for {key}: give it on standard input with --secret-stdin")
 
-    @staticmethod
-    def _typed(keys: Mapping[str, str]) -> dict[str, Any]:
-        """Read numbers, truth values, lists and tables as JSON; whatever is none is text."""
-        return {key: _json_or_text(written) for key, written in keys.items()}
+    def _typed(self, keys: Mapping[str, str]) -> dict[str, Any]:
+        """Read numbers, truth values, lists and tables as JSON; whatever is none is text, and every name and id is."""
+        names = {"username", self._facts.key_id}
+        return {key: written if key in names else _json_or_text(written) for key, written in keys.items()}
 
 
 def _json_or_text(written: str) -> Any:  # noqa: ANN401 - JSON

@@ -1,6 +1,7 @@
 """What an engine's driver is called and which version of it is in use, as the installed packages say of themselves.
 
-An engine's driver is what Detent's extra of the engine's own name asks for; an engine without one needs none.
+An engine's driver is what Detent's extra of the engine's own name asks for, or the one that its facts name; an engine
+without one needs none.
 """
 
 import re
@@ -9,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, distributions, requires, ve
 from typing import Final
 
 from detent.cli.failure import CommandFailed
+from detent.functions.engines import engine_named
 
 _OURS: Final = "detent"
 _OF_EXTRA: Final = re.compile(r"(?P<requirement>[^;]+);.*\bextra == ['\"](?P<extra>[^'\"]+)['\"]\)?")
@@ -20,7 +22,7 @@ def drivers_of(engine: str) -> list[str]:
 
     What was not tried here is not packed: it would be of a version that nobody chose.
     """
-    extra = engine.replace("_", "-")
+    extra = engine_named(engine).FACTS.extra or engine.replace("_", "-")
     found = list(_of_extra(extra))
     for requirement in found:
         name = str(_NAME.match(requirement)[0])  # type: ignore[index]  # a requirement begins with a name

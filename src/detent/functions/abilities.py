@@ -31,6 +31,14 @@ class OwnPassword(Protocol):
 
 
 @runtime_checkable
+class TellsFormer(Protocol):
+    """A session of a server that takes a former password for a while after a change."""
+
+    def is_former(self) -> bool:
+        """Say whether the password that logged in is not the one that is set any more."""
+
+
+@runtime_checkable
 class Administration(Protocol):
     """A session that can change another user's password."""
 

@@ -14,8 +14,8 @@ LONGEST: Final = 4000  # characters of a reason that are kept
 PUBLIC_KEYS: Final = frozenset(
     {
         "engine", "host", "port", "username", "dbname", "ssl", "sslmode",
-        "masterarn", "dbInstanceIdentifier", "dbClusterIdentifier", "usernames", "serves", "users", "nodes", "region",
-        "aws_access_key_id",
+        "masterarn", "dbInstanceIdentifier", "dbClusterIdentifier", "usernames", "serves", "users", "nodes", "replicas",
+        "region", "aws_access_key_id", "fingerprint", "host_key", "authorized_keys", "service", "key_id",
     }
 )  # fmt: skip
 
@@ -28,12 +28,12 @@ class Redactor:
     """Knows the secret values of one rotation. Has no repr of them."""
 
     def __init__(self) -> None:
-        self._spellings: set[str] = set()
+        self._learnt: set[str] = set()
 
     def learn(self, secret: str) -> None:
         """Redact this text from now on, however a driver or a server may spell it."""
         for part in {secret, *(line for line in secret.splitlines() if len(line) >= _SHORT)}:
-            self._spellings.update(spelling for spelling in _spellings(part) if spelling.strip())
+            self._learnt.add(part)  # spelt out where there is something to scrub: seldom, and it costs most of a read
 
     def learn_value(self, value: str) -> None:
         """Redact a whole version's value, and in JSON each text in it that is not of a public key."""
@@ -46,7 +46,8 @@ class Redactor:
 
     def scrub(self, text: str) -> str:
         """Return the text as one line of bounded length without any learnt value."""
-        for spelling in sorted(self._spellings, key=len, reverse=True):
+        spellings = {spelling for part in self._learnt for spelling in _spellings(part) if spelling.strip()}
+        for spelling in sorted(spellings, key=len, reverse=True):
             if len(spelling) >= _SHORT:
                 text = text.replace(spelling, REDACTED)
             else:  # a short value taken out of the middle of words would spell itself by the gaps
@@ -85,8 +86,8 @@ def _spellings(secret: str) -> set[str]:
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         repr(secret)[1:-1],
-        quote(secret, safe=""),
-        quote_plus(secret),
+        quote(secret, safe="", errors="surrogatepass"),
+        quote_plus(secret, errors="surrogatepass"),
         secret.replace("'", "''"),
         secret.replace('"', '""'),
         secret.replace("\\", "\\\\"),

@@ -215,12 +215,15 @@ class StagedSecret:
         self._redactor.learn(secret.reveal())
 
     def put_pending(self, value: Mapping[str, Any]) -> None:
-        """Store this rotation's value as AWSPENDING; where another worker was faster, its value stands."""
+        """Store this rotation's value as AWSPENDING, the last act of its step.
+
+        Where another worker was faster, its value stands.
+        """
         text = json.dumps(value)
         self._redactor.learn_value(text)
         members = {"RotationToken": self._rotation_token} if self._rotation_token else {}
         try:
-            self._client.put_secret_value(
+            _last(self._client).put_secret_value(
                 SecretId=self.id, ClientRequestToken=self.token, SecretString=text, VersionStages=[PENDING], **members
             )
         except Exception as error:  # boto3 makes its errors at run time; the rest is raised again
@@ -228,10 +231,13 @@ class StagedSecret:
                 raise
 
     def move_current(self) -> None:
-        """Move AWSCURRENT to this rotation's version. AWSPENDING is left where it is (AWS: its templates do so)."""
+        """Move AWSCURRENT to this rotation's version, the last act of its step.
+
+        AWSPENDING is left where it is (AWS: its templates do so).
+        """
         current = self.labelled(CURRENT)
         origin = {"RemoveFromVersionId": current} if current else {}
-        self._client.update_secret_version_stage(
+        _last(self._client).update_secret_version_stage(
             SecretId=self.id, VersionStage=CURRENT, MoveToVersionId=self.token, **origin
         )
 
@@ -298,6 +304,12 @@ class StagedSecret:
     def _parsed(self, label: str, version: str, text: str) -> Candidate:
         value = parsed_value(text, f"{label} (version {version})", self._engine)
         return Candidate(label, version, login_of(value, self._engine), value)
+
+
+def _last(client: SecretClient) -> SecretClient:
+    """Give the client for a call after which a step does nothing more: Detent's makes it as it records the step."""
+    last: SecretClient = getattr(client, "last", client)
+    return last
 
 
 def _foreign(found: Candidate) -> Skipped:

@@ -74,8 +74,17 @@ def context_for(value: Mapping[str, Any], mode: str) -> ssl.SSLContext:
     return _context(mode, value.get("sslrootcert"))
 
 
+def own_context_for(value: Mapping[str, Any], mode: str) -> ssl.SSLContext:
+    """Return one that is nobody else's, for a driver that changes what it is given."""
+    return _made(mode, value.get("sslrootcert"))
+
+
 @lru_cache(maxsize=64)
 def _context(mode: str, own: str | None) -> ssl.SSLContext:
+    return _made(mode, own)
+
+
+def _made(mode: str, own: str | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = mode == NAMED
     if mode not in VERIFIED and (mode == PREFER or own is None):

@@ -29,7 +29,7 @@ from detent.main.sweeper import Batches, Chore, Seldom, Sweeper
 from detent.main.telling import Telling
 from detent.model.errors import FunctionFailed
 from detent.model.function import UserFunction
-from detent.model.ports import Audit, Clock, FunctionCaller, FunctionRunner, Meter, SessionCredentials
+from detent.model.ports import Audit, Clock, FunctionCaller, FunctionRunner, LastCall, Meter, SessionCredentials
 from detent.model.rotation import Rotation
 from detent.model.secret import Secret, VersionId
 from detent.rotation.invoker import Function, InProcess
@@ -157,13 +157,14 @@ class House:
         rates = Rates(factor, self.settings.workers) if factor else None
         return App(self.server, self.store, turn, at_once, self._writing, rates=rates, meter=self._meter), turn
 
-    def client(self, credentials: SessionCredentials) -> LocalClient:
+    def client(self, credentials: SessionCredentials, last: LastCall | None = None) -> LocalClient:
         """Give a client in boto3's shape that acts with these credentials, without HTTP."""
-        return LocalClient(self.server, self.store, of_session(credentials.access_key_id), credentials.region)
+        inside = of_session(credentials.access_key_id, last)
+        return LocalClient(self.server, self.store, inside, credentials.region, writing=self._writing)
 
     def operator(self, account: str, region: str, service: str = DETENT) -> LocalClient:
         """Give a client that acts as an account's root: whoever can open the folder could do all that it does."""
-        return LocalClient(self.server, self.store, operator(account), region, service)
+        return LocalClient(self.server, self.store, operator(account), region, service, writing=self._writing)
 
     def runner(self) -> Runner:
         """Give what drives claimed rotations."""
@@ -196,10 +197,13 @@ class House:
         `wake` ends such a wait.
         """
         told = self.settings
-        drive: metrics.Drive = self.runner().drive
+        runner = self.runner()
+        drive: metrics.Drive = runner.drive
         if self._meter is not None:
             drive = metrics.counted(drive, self._meter)
-        return Scheduler(self.store, self.clock, drive, told.lease_seconds, wait, wake, told.runners, told.pace)
+        return Scheduler(
+            self.store, self.clock, runner.prepare, drive, told.lease_seconds, wait, wake, told.runners, told.pace
+        )
 
     def events(self) -> Events | None:
         """Give what invokes functions with the events that wait for them; None: nothing is invoked here."""

@@ -26,7 +26,7 @@ from detent.store.protocol import ROTATION_PAUSED, Store, Tx
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported
 _PATH: Final = "/metrics"
-Drive = Callable[[Rotation, Callable[[], bool]], None]
+Drive = Callable[[Rotation, Callable[[], bool], Any], None]
 # Name and help of everything that is served; the how-to page has the same, and a test compares them.
 COUNTED: Final = {
     "detent_requests_total": "Calls answered, by operation and outcome.",
@@ -132,10 +132,10 @@ class TimedFunctions(NamedTuple):
 def counted(drive: Drive, meter: Meter) -> Drive:
     """Give what drives a claimed rotation, and counts those whose step had failed before."""
 
-    def counting(rotation: Rotation, may_go_on: Callable[[], bool]) -> None:
+    def counting(rotation: Rotation, may_go_on: Callable[[], bool], begun: Any) -> None:  # noqa: ANN401 - the runner's
         if rotation.failures or rotation.state is State.FAILED:
             meter.retry()
-        drive(rotation, may_go_on)
+        drive(rotation, may_go_on, begun)
 
     return counting
 

@@ -79,6 +79,10 @@ class _Within:
         done.set_result(work(self._tx))
         return done
 
+    def leave(self, work: Callable[[Tx], T], *, lasts: bool = True) -> Future[T]:
+        del lasts  # as the transaction that is open
+        return self.submit(work)
+
 
 @contextmanager
 def operating(settings: Settings, account: str | None = None) -> Iterator[Operator]:

@@ -11,6 +11,7 @@ from detent.model.function import UserFunction
 from detent.model.ports import FunctionCaller, FunctionRunner, Invocation, Invoked, StepCall, Traits
 from detent.service import function_calls
 from detent.service.env import Env, Server
+from detent.service.function_logs import keep_log
 from detent.service.function_lookup import key_of
 from detent.store.protocol import Store, Tx
 
@@ -35,25 +36,29 @@ class StepFunctions(NamedTuple):
 
     def call(self, step: StepCall) -> Mapping[str, Any] | None:
         """Run one step to its end. Raises FunctionFailed."""
-        with self.store.read() as tx:
-            if not self._is_own(tx, step.function):
-                invocation = None
-            else:
-                invocation = function_calls.step_invocation(self._env(tx, step), step, str(uuid4()))
+        invocation = None if step.is_builtin else self._invocation(step)
         if invocation is None:
             return self.builtin.call(step)
         invoked = self.runner.invoke(invocation)
-        reason = self.store.write(partial(self._done, step, invocation, invoked))
-        if reason is not None:
-            raise FunctionFailed(reason, function_calls.fault_of(invoked))
+        with self.store.read() as tx:
+            told = function_calls.step_told(self._env(tx, step), step, invoked)
+        self.store.leave(partial(self._keep_log, step, invocation, told.log), lasts=False)  # with the step's own record
+        if told.reason is not None:
+            raise FunctionFailed(told.reason, function_calls.fault_of(invoked))
         return None
+
+    def _invocation(self, step: StepCall) -> Invocation | None:
+        with self.store.read() as tx:
+            if not self._is_own(tx, step.function):
+                return None
+            return function_calls.step_invocation(self._env(tx, step), step, str(uuid4()))
 
     def _is_own(self, tx: Tx, function: str) -> bool:
         key = key_of(function)
         return key is not None and (tx.functions.find(key) is not None or not self.builtin.exists(function))
 
-    def _done(self, step: StepCall, invocation: Invocation, invoked: Invoked, tx: Tx) -> str | None:
-        return function_calls.step_done(self._env(tx, step), step, invocation, invoked)
+    def _keep_log(self, step: StepCall, invocation: Invocation, log: str, tx: Tx) -> None:
+        keep_log(self._env(tx, step), invocation.function.key, invocation.request_id, log)
 
     def _env(self, tx: Tx, step: StepCall) -> Env:
         return self.server.env(tx, step.credentials.region)

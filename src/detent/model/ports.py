@@ -44,6 +44,12 @@ class Transactions(Protocol):
     def submit(self, work: Callable[[Any], T]) -> "Future[T]":
         """Run work in a write transaction; the future resolves after the commit. Work that raises leaves no trace."""
 
+    def leave(self, work: Callable[[Any], T], *, lasts: bool = True) -> "Future[T]":
+        """Run work like `submit`, but with the next commit of this process, and before what is submitted later.
+
+        Unless it `lasts`, it asks for no wait for the disk either.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class SessionCredentials:
@@ -67,6 +73,25 @@ class SessionIssuer(Protocol):
         """
 
 
+class LastCall:
+    """The call that ends a step, if its function left one: made in the commit that records the step."""
+
+    def __init__(self) -> None:
+        """Nothing has been left yet."""
+        self.refusal: str | None = None  # once it was made
+        self._made: Future[Any] | None = None
+
+    def left(self, made: "Future[Any]") -> None:
+        """Take what resolves once the call is committed."""
+        self._made = made
+
+    def failure(self) -> str | None:
+        """Say why it was not made, in a transaction that was submitted behind it; None: it was, or there was none."""
+        if self.refusal is None and self._made is not None and self._made.done() and self._made.exception() is not None:
+            return "The function's last call was not committed."
+        return self.refusal
+
+
 @dataclass(frozen=True, slots=True)
 class StepCall:
     """One step of one rotation, as a rotation function is called with it."""
@@ -75,6 +100,8 @@ class StepCall:
     event: Mapping[str, str]
     credentials: SessionCredentials
     deadline: datetime
+    is_builtin: bool = False  # known to be no user's own; else that is to be found out
+    last: LastCall | None = field(default=None, compare=False)  # None: nothing records this step
 
 
 EXPLAIN = "explainSecret"  # a step that functions may declare: which versions log in now
@@ -86,6 +113,7 @@ class Traits:
 
     declares: frozenset[str] = frozenset()  # steps besides the four
     timeout: timedelta | None = None  # its own, for one step; None: the server's
+    is_builtin: bool = False
 
 
 class FunctionCaller(Protocol):

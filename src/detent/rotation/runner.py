@@ -6,6 +6,7 @@ token, and only while this worker's lease holds.
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +14,7 @@ from uuid import uuid4
 
 from detent.model.errors import FunctionFailed, StaleRevision
 from detent.model.faults import Fault
-from detent.model.ports import Audit, Clock, FunctionCaller, Gate, Scrubber, SessionIssuer, StepCall, Traits
+from detent.model.ports import Audit, Clock, FunctionCaller, Gate, LastCall, Scrubber, SessionIssuer, StepCall, Traits
 from detent.model.rotation import (
     MOST_REPLACED,
     UNSURE,
@@ -58,6 +59,12 @@ class Done:
     fault: Fault = Fault.OTHER
     refuted: bool = False
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether its record need not last: should a power cut undo it, the step is done again and finds all done."""
+        rotation = self.step.rotation
+        return self.reason is None and rotation.purpose is Purpose.ROTATE and rotation.step in (Step.SET, Step.TEST)
+
 
 @dataclass(frozen=True, slots=True)
 class Runner:
@@ -73,12 +80,20 @@ class Runner:
     jitter: timedelta
     gate: Gate | None = None  # None: nothing is checked between the steps
 
-    def drive(self, rotation: Rotation, may_go_on: Callable[[], bool]) -> None:
-        """Run a claimed rotation until it ends or waits, or `may_go_on` says that the lease or the process ends."""
+    def drive(
+        self, rotation: Rotation, may_go_on: Callable[[], bool], begun: "Future[Prepared | None] | None" = None
+    ) -> None:
+        """Run a claimed rotation until it ends or waits, or `may_go_on` says that the lease or the process ends.
+
+        `begun` is what `prepare` gave when it was claimed; None: it was claimed alone.
+        """
         done: Done | None = None
         try:
             while may_go_on():
-                prepared = self.store.write(partial(self._turn, rotation=rotation, done=done))
+                turn = partial(self._turn, rotation=rotation, done=done)
+                lasts = done is None or not done.is_repeatable
+                prepared = self.store.write(turn, lasts=lasts) if begun is None else begun.result()
+                begun = None
                 if prepared is None:
                     return
                 done = self._run(prepared)
@@ -88,25 +103,32 @@ class Runner:
 
     def _turn(self, tx: Tx, rotation: Rotation, done: Done | None) -> Prepared | None:
         """Between two steps: record the one that ran, and prepare the next; None: there is nothing to do now."""
-        if done is not None:
-            self._conclude(tx, done)
-        return self._prepare(tx, rotation)
+        succeeded = None if done is None else self._conclude(tx, done)
+        if succeeded is None:
+            return self.prepare(tx, rotation)
+        return None if succeeded[0].ended is not None else self._ready(tx, *succeeded)
 
     def _give_back(self, tx: Tx, rotation: Rotation, done: Done | None) -> None:
         """Record the step that ran, and give the lease back: another worker goes on."""
         if done is not None:
             self._conclude(tx, done)
         current = _held(tx, rotation)
+        secret = None if current is None else tx.secrets.keyed(current.secret)
         if current is not None:
             tx.rotations.save(current, release=True)
-            if done is not None:
-                tx.access_keys.drop_sessions(done.step.secret.arn, self.clock.now())
+        if secret is not None:
+            tx.access_keys.drop_sessions(secret.arn, self.clock.now())
 
-    def _prepare(self, tx: Tx, claimed: Rotation) -> Prepared | None:
+    def prepare(self, tx: Tx, claimed: Rotation) -> Prepared | None:
         """Ask again whether the next step is needed; None: nothing to do now, and the lease is given back."""
         rotation = _held(tx, claimed)
         secret = None if rotation is None else tx.secrets.keyed(rotation.secret)
-        if rotation is None or secret is None or secret.rotation is None:
+        return None if rotation is None or secret is None else self._ready(tx, rotation, secret)
+
+    def _ready(self, tx: Tx, kept: Rotation, secret: Secret) -> Prepared | None:
+        """Make the next step ready from what the store has."""
+        rotation = kept
+        if secret.rotation is None:
             return None
         if rotation.due is None or rotation.due > self.clock.now():
             tx.rotations.save(rotation, release=True)
@@ -124,7 +146,8 @@ class Runner:
             tx.rotations.save(waiting, release=True)
             return None
         untouched, rotation = not rotation.acted, rotation.acting()
-        tx.rotations.save(rotation, release=False)
+        if rotation != kept:
+            tx.rotations.save(rotation, release=False)
         if rotation.token is None or secret.rotation is None or secret.rotation.function is None:
             raise AssertionError("a rotation under way has a token, and its secret has a function")
         traits = self.functions.traits(tx, secret.rotation.function)
@@ -143,7 +166,7 @@ class Runner:
             "ClientRequestToken": token,
             "RotationToken": str(credentials.rotation_token.reveal()),
         }
-        return StepCall(function, event, credentials, deadline)
+        return StepCall(function, event, credentials, deadline, traits.is_builtin, LastCall())
 
     def _opened(self, tx: Tx, rotation: Rotation, secret: Secret) -> tuple[Rotation, Secret]:
         """Begin a planned rotation, or reopen a failed one; one that is not in progress then has to wait."""
@@ -180,9 +203,11 @@ class Runner:
             return Done(prepared, started, self.clock.now(), reason, failure.fault, refuted)
         return Done(prepared, started, self.clock.now(), None)
 
-    def _conclude(self, tx: Tx, done: Done) -> None:
-        """Record what the call gave, and where the rotation stands now."""
-        prepared, reason, now = done.step, done.reason, done.ended
+    def _conclude(self, tx: Tx, done: Done) -> tuple[Rotation, Secret] | None:
+        """Record what the call gave; tells where the rotation stands now if the step succeeded."""
+        prepared, now = done.step, done.ended
+        last = prepared.call.last
+        reason = done.reason or (None if last is None else last.failure())
         rotation = _held(tx, prepared.rotation)
         secret = None if rotation is None else tx.secrets.keyed(rotation.secret)
         if rotation is None or secret is None:
@@ -192,18 +217,19 @@ class Runner:
         tx.rotations.record(rotation, Attempt(rotation.step, 0, done.started, now, reason))
         if reason is not None:
             self._fail(tx, secret, rotation, done, reason)
-        elif rotation.is_healing:
+            return None
+        if rotation.is_healing:
             tx.rotations.save(rotation.healed(now, _settings(secret, prepared).window_following(now)), release=True)
             tx.access_keys.drop_sessions(secret.arn, now)
             self.audit.event("RotationRolledBack", secret, rotation.token, now)
-        else:
-            self._succeed(tx, secret, rotation.succeeded(now))
+            return None
+        return self._succeed(tx, secret, rotation.succeeded(now))
 
-    def _succeed(self, tx: Tx, secret: Secret, rotation: Rotation) -> None:
+    def _succeed(self, tx: Tx, secret: Secret, rotation: Rotation) -> tuple[Rotation, Secret]:
         ended = rotation.ended
         tx.rotations.save(rotation, release=ended is not None)
         if ended is None:
-            return  # the session ends when the next step's is made, in this transaction
+            return rotation, secret  # the session ends when the next step's is made, in this transaction
         tx.access_keys.drop_sessions(secret.arn, ended)
         if rotation.purpose is Purpose.TEST:
             secret = _drop_test_version(tx, secret, rotation, ended)
@@ -215,6 +241,7 @@ class Runner:
             secret = tx.secrets.save(secret.rotation_succeeded(ended))
             self.audit.event("RotationSucceeded", secret, rotation.token, ended)
         tx.rotations.replan(secret.key, planned(secret, self.jitter))
+        return rotation, secret
 
     def _fail(self, tx: Tx, secret: Secret, rotation: Rotation, done: Done, reason: str) -> None:
         now, coming = self.clock.now(), _settings(secret, done.step).window_following(self.clock.now())

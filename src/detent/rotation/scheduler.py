@@ -9,10 +9,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 from detent.model.pace import Pace
@@ -54,7 +55,8 @@ class Scheduler:
 
     store: Store
     clock: Clock
-    drive: Callable[[Rotation, Callable[[], bool]], None]
+    begin: Callable[[Tx, Rotation], Any]  # makes the first step ready, in the commit that claims
+    drive: Callable[[Rotation, Callable[[], bool], Future[Any]], None]  # goes on with what that gave
     lease_seconds: float
     wait: Callable[[float], None]  # sleeps for so many seconds, or until something was committed
     wake: Callable[[], None] = lambda: None  # ends a wait: a runner is free, and more may be due
@@ -86,12 +88,24 @@ class Scheduler:
         free = self.runners - len(self._leases)
         if free and self._something_due():
             before = steady()
-            for rotation in self.store.write(partial(self._claimed, free)):
+            for rotation, begun in self._claimed(free):
                 lease = self._leases[rotation.id] = Lease(rotation, self.lease_seconds, before)
-                pool.submit(self._drive, lease)
+                pool.submit(self._drive, lease, begun)
 
-    def _claimed(self, free: int, tx: Tx) -> list[Rotation]:
-        return tx.rotations.claim_due(self.owner, self.lease_seconds, free, self.pace)
+    def _claimed(self, free: int) -> list[tuple[Rotation, Future[Any]]]:
+        """Claim, and begin all that is claimed in the same commit; one that cannot be begun is undone by itself."""
+        claimed: list[Rotation] = []
+
+        def claim(tx: Tx) -> None:
+            claimed.extend(tx.rotations.claim_due(self.owner, self.lease_seconds, free, self.pace))
+
+        def begin(number: int, tx: Tx) -> Any:  # noqa: ANN401 - the runner's
+            return self.begin(tx, claimed[number]) if number < len(claimed) else None
+
+        works: list[Callable[[Tx], Any]] = [claim, *(partial(begin, number) for number in range(free))]
+        claiming, *beginning = self.store.write_together(works)
+        claiming.result()
+        return list(zip(claimed, beginning, strict=False))
 
     def _something_due(self) -> bool:
         now = self.clock.now()
@@ -101,9 +115,12 @@ class Scheduler:
         self._looked = now
         return self._next_due is not None and self._next_due <= now
 
-    def _drive(self, lease: Lease) -> None:
+    def _renewed(self, rotation: Rotation, tx: Tx) -> bool:
+        return tx.rotations.renew(rotation, self.lease_seconds)
+
+    def _drive(self, lease: Lease, begun: Future[Any]) -> None:
         try:
-            self.drive(lease.rotation, lambda: lease.holds() and not self.stopping.is_set())
+            self.drive(lease.rotation, lambda: lease.holds() and not self.stopping.is_set(), begun)
         except Exception:
             logging.getLogger(__name__).exception("rotation %s was left to its lease", lease.rotation.id)
         finally:
@@ -114,7 +131,8 @@ class Scheduler:
         for lease in [lease for lease in self._leases.values() if lease.is_due()]:
             before = steady()
             rotation = lease.rotation
-            if self.store.write(lambda tx, held=rotation: tx.rotations.renew(held, self.lease_seconds)):  # type: ignore[misc]
+            renew = partial(self._renewed, rotation)
+            if self.store.write(renew, lasts=False):  # what a power cut undoes, it ends too
                 lease.since = before
             else:
                 lease.lost = True

@@ -1,5 +1,6 @@
 """Access keys: who has signed, and temporary credentials for rotation steps."""
 
+import base64
 import hashlib
 import hmac
 import secrets as randomness
@@ -24,7 +25,6 @@ _LASTING, _TEMPORARY = "AKIA", "ASIA"
 _MOST_HELD = 2  # AWS: one is in use while its successor is handed out
 _DECOY = "-" * 20  # as long as an id, and no id: those have no hyphens
 _NOTED_EVERY = timedelta(hours=1)  # a key's use is committed at most so often
-_ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def note_use(env: Env, caller: Principal, service: str) -> None:
 
 def holder(env: Env, access_key_id: str) -> Principal | None:
     """Give whose key it is; None: there is no such key, or it is inactive or has expired."""
-    found = env.tx.access_keys.find(access_key_id)
+    found = env.tx.access_keys.made(access_key_id)
     if found is None or not found.active or (found.expires is not None and found.expires <= env.now):
         return None
     return found.principal
@@ -172,7 +172,7 @@ def _new_secret() -> SecretValue:
 
 def unique_id(prefix: str, length: int) -> str:
     """Make an id that nobody can guess; `length` counts the characters after the prefix."""
-    return prefix + "".join(randomness.choice(_ID_CHARACTERS) for _ in range(length))
+    return prefix + base64.b32encode(randomness.token_bytes(length)).decode()[:length]
 
 
 def _new_id(prefix: str) -> str:

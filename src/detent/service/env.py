@@ -1,6 +1,6 @@
 """What a service function is given."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -60,3 +60,11 @@ class Env(NamedTuple):
     server: Server
     region: str
     origin: Origin = NOWHERE
+    later: Callable[[Callable[[Tx], None]], object] | None = None  # writes with the next commit; None: only `tx` does
+
+    def note(self, work: Callable[[Tx], None]) -> None:
+        """Write what need not be committed before the answer, where there is somebody to do it later."""
+        if self.later is None:
+            work(self.tx)
+        else:
+            self.later(work)

@@ -16,7 +16,6 @@ from detent.model.secret import Secret
 from detent.service import scrubbing
 from detent.service.env import Env
 from detent.service.function_checks import refused
-from detent.service.function_logs import keep_log
 from detent.service.function_lookup import find, is_builtin, key_of
 from detent.service.function_sealing import opened_environment
 from detent.service.function_trust import CANNOT_INVOKE, may_rotate
@@ -32,6 +31,13 @@ class Call(NamedTuple):
 
     function: UserFunction
     payload: bytes
+
+
+class Told(NamedTuple):
+    """What a step wrote, and why it failed; None: it did not."""
+
+    log: str
+    reason: str | None
 
 
 def invoke(
@@ -76,10 +82,10 @@ def step_invocation(env: Env, step: StepCall, request_id: str) -> Invocation:
     return Invocation(function, variables, payload, request_id, step.deadline, step.credentials)
 
 
-def step_done(env: Env, step: StepCall, done: Invocation, invoked: Invoked) -> str | None:
-    """Keep what a step wrote, without the rotation's secret values; gives why it failed, None: it did not."""
-    keep_log(env, done.function.key, done.request_id, _scrubbed(env, step, invoked.log))
-    return None if invoked.error is None else _scrubbed(env, step, reason_of(invoked))
+def step_told(env: Env, step: StepCall, invoked: Invoked) -> Told:
+    """Give what a step wrote and why it failed, without the rotation's secret values."""
+    reason = None if invoked.error is None else _scrubbed(env, step, reason_of(invoked))
+    return Told(_scrubbed(env, step, invoked.log), reason)
 
 
 def reason_of(invoked: Invoked) -> str:

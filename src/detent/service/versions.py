@@ -68,7 +68,7 @@ def get_secret_value(
     value = sealing.opened(env, secret, chosen, sealed)
     today = env.now.date()
     if version.accessed != today or secret.accessed != today:
-        env.tx.secrets.touch(secret, chosen, today)
+        env.note(lambda tx: tx.secrets.touch(secret, chosen, today))
     return ReadValue(secret, version, value)
 
 

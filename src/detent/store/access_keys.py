@@ -22,6 +22,9 @@ class SqlAccessKeys:
         key = rows.access_key(row or rows.NO_ACCESS_KEY)  # an id that nobody has takes as long as any
         return None if row is None else key
 
+    def made(self, access_key_id: str) -> AccessKey | None:
+        return self._tx.remembered(rows.access_key, queries.ACCESS_KEY, access_key_id)
+
     def add(self, key: AccessKey) -> None:
         self._tx.write(queries.ADD_ACCESS_KEY, rows.access_key_params(key))
 

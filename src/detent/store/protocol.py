@@ -5,7 +5,7 @@ writes. Write transactions of all processes run one after another; what one wrot
 resolves. Methods that look one thing up give None when it is absent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -263,6 +263,9 @@ class AccessKeys(Protocol):
 
     def find(self, access_key_id: str) -> AccessKey | None:
         """Find a key, expired or not."""
+
+    def made(self, access_key_id: str) -> AccessKey | None:
+        """Find a key by an id that this server gave out itself, so that how long it takes tells nobody anything."""
 
     def add(self, key: AccessKey) -> None:
         """Keep a new key."""
@@ -674,8 +677,20 @@ class Store(Protocol):
         Work that raises is undone and leaves the others of its batch alone; an error with `keeps_changes` is not.
         """
 
-    def write(self, work: Callable[[Tx], T]) -> T:
-        """Run work like `submit`, and wait."""
+    def write(self, work: Callable[[Tx], T], *, lasts: bool = True) -> T:
+        """Run work like `submit`, and wait.
+
+        Unless it `lasts`, a power cut may undo it until a later commit does; nobody may have been told of it by then.
+        """
+
+    def write_together(self, works: Sequence[Callable[[Tx], T]]) -> "list[Future[T]]":
+        """Run works like `submit`, one after the other and mostly in one commit, and wait for all."""
+
+    def leave(self, work: Callable[[Tx], T], *, lasts: bool = True) -> "Future[T]":
+        """Run work like `submit`, but with the next commit of this process, a second from now at the latest.
+
+        It runs before whatever is submitted later. For what nobody waits for; a process that dies meanwhile loses it.
+        """
 
     def close(self) -> None:
         """Finish what was submitted, then close."""

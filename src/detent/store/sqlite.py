@@ -3,7 +3,7 @@
 import itertools
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,10 +99,18 @@ class SqliteStore:
         """Run work in a write transaction; the future resolves after the commit."""
         return self._writer.submit(self._settled(work))
 
-    def write(self, work: Callable[[Tx], T]) -> T:
-        """Run work like `submit`, and wait."""
-        result: T = self._writer.write(self._settled(work)).result()
+    def write(self, work: Callable[[Tx], T], *, lasts: bool = True) -> T:
+        """Run work like `submit`, and wait; for the disk too, if it is to last."""
+        result: T = self._writer.write([self._settled(work)], lasts=lasts)[0].result()
         return result
+
+    def write_together(self, works: Sequence[Callable[[Tx], T]]) -> "list[Future[T]]":
+        """Run works one after the other, each undone by itself should it raise, and wait for all."""
+        return self._writer.write([self._settled(work) for work in works])
+
+    def leave(self, work: Callable[[Tx], T], *, lasts: bool = True) -> "Future[T]":
+        """Run work with the next commit, whoever makes it; within a second there is one."""
+        return self._writer.leave(self._settled(work), lasts=lasts)
 
     def _settled(self, work: Callable[[Tx], T]) -> Callable[[Tx], T]:
         def settled(tx: Tx) -> T:

@@ -4,7 +4,10 @@ FULL durability then costs 3 % of the rate of NORMAL (ADR 0001). An `flock` arou
 several processes fair: SQLite's own waiting starves one of two busy processes.
 
 Who waits for its write commits it itself, with everything else that is queued; a thread does it for those who must
-not wait, such as an event loop.
+not wait, such as an event loop. What nobody waits for is left in the queue for whoever commits next.
+
+A batch waits for the disk unless none of its jobs needs to last: SQLite then writes the log and does not sync it. What
+was written so is seen at once, survives the death of every process, and is on the disk with the next batch that lasts.
 """
 
 import fcntl
@@ -12,7 +15,7 @@ import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +25,7 @@ from typing import Any
 from detent.store.protocol import Tx
 
 MAX_BATCH = 256
+_LINGER = 1.0  # seconds at most for what was left to whoever commits next
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Job:
 
     work: Callable[[Tx], Any]
     done: "Future[Any]"
+    lasts: bool
 
 
 class Writer:
@@ -56,24 +61,29 @@ class Writer:
         self._turn = threading.Lock()  # whoever holds it may use the connection
         self._left = threading.Event()  # whether a job was left to the thread
         self._closing = False
+        self._syncs = True  # as `connect` opened the connection
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
     def submit(self, work: Callable[[Tx], Any]) -> "Future[Any]":
         """Queue the work for the thread."""
-        job = Job(work, Future())
-        self._jobs.append(job)
+        done = self.leave(work)
         if not self._left.is_set():
             self._left.set()
+        return done
+
+    def leave(self, work: Callable[[Tx], Any], *, lasts: bool = True) -> "Future[Any]":
+        """Queue the work for whoever commits next; the thread looks after a moment."""
+        job = Job(work, Future(), lasts)
+        self._jobs.append(job)
         return job.done
 
-    def write(self, work: Callable[[Tx], Any]) -> "Future[Any]":
-        """Do the work in this thread, unless whoever has the turn takes it along; done when this returns."""
-        job = Job(work, Future())
-        self._jobs.append(job)
-        while not job.done.done():
+    def write(self, works: Sequence[Callable[[Tx], Any]], *, lasts: bool = True) -> "list[Future[Any]]":
+        """Do the works in this thread, unless whoever has the turn takes them along; done when this returns."""
+        done = [self.leave(work, lasts=lasts) for work in works]
+        while not done[-1].done():
             self._commit_queued()
-        return job.done
+        return done
 
     def close(self) -> None:
         """Finish what is queued."""
@@ -84,7 +94,8 @@ class Writer:
         self._connection.close()
 
     def _run(self) -> None:
-        while self._left.wait():
+        while True:
+            self._left.wait(_LINGER)
             self._left.clear()  # before looking: a job left from here on sets it again
             while self._jobs:
                 self._commit_queued()
@@ -102,6 +113,7 @@ class Writer:
         replies: list[Callable[[], None]] = []
         try:
             with self._locked():
+                self._sync(needed=any(job.lasts for job in batch))
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     replies = [self._perform(job) for job in batch]
@@ -116,6 +128,11 @@ class Writer:
             replies = [_failure(job, error) for job in batch]
         for reply in replies:
             reply()
+
+    def _sync(self, *, needed: bool) -> None:
+        if needed is not self._syncs:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if needed else 'NORMAL'}")
+            self._syncs = needed
 
     def _perform(self, job: Job) -> Callable[[], None]:
         self._connection.execute("SAVEPOINT job")

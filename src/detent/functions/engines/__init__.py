@@ -7,6 +7,7 @@ It imports its driver inside ``connect``, so that a missing driver is one clear 
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Final, Protocol, cast
@@ -75,6 +76,7 @@ class Facts:
     default_host: str = ""  # for services that have one
     longest_name: int = 0  # of a user, in bytes of UTF-8; 0: no limit is known
     settle_seconds: float = 0  # for so long a new credential may be refused before it is known everywhere
+    extra: str = ""  # of Detent's package, which brings the driver; empty: the one of the engine's own name
     run_against: tuple[str, ...] = ()  # live servers that the contract suites ran it against: product and version
 
 
@@ -122,6 +124,7 @@ def known_engines() -> list[str]:
     return sorted(of_this_folder() | {declared.name for declared in entry_points(group=ENTRY_POINTS)})
 
 
-def of_this_folder() -> set[str]:
-    """Name the engines that come with Detent."""
-    return {module.name for module in pkgutil.iter_modules(__path__)}
+@cache
+def of_this_folder() -> frozenset[str]:
+    """Name the engines that come with Detent. The folder is listed once: each step of a rotation asks."""
+    return frozenset(module.name for module in pkgutil.iter_modules(__path__))

@@ -1,10 +1,10 @@
 """One user with a single password."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from detent.functions.abilities import Administration, OwnPassword, Session
-from detent.functions.staged import Candidate
+from detent.functions.abilities import Administration, OwnPassword, Session, TellsFormer
+from detent.functions.staged import Candidate, Skipped
 from detent.functions.strategies.turn import Turn
 
 
@@ -45,10 +45,16 @@ class SingleUser:
 
     def _put(self, turn: Turn, wanted: Candidate) -> None:
         turn.require_same_target(wanted)
+        if not self._change(turn, wanted, turn.secret.candidates()):
+            others = (found for found in turn.secret.candidates() if not _is(found, wanted))
+            self._change(turn, wanted, others)
+
+    def _change(self, turn: Turn, wanted: Candidate, candidates: Iterable[Candidate | Skipped]) -> bool:
+        """Say whether the wanted password is set now: not where it was let in as a former one, which passes."""
         new = wanted.login.password
-        with turn.first_session(turn.secret.candidates()) as (worked, session):
+        with turn.first_session(candidates) as (worked, session):
             if worked.login.password == new:
-                return
+                return not (isinstance(session, TellsFormer) and session.is_former())
             refusal = turn.refusal_of(
                 session,
                 OwnPassword,
@@ -57,3 +63,8 @@ class SingleUser:
             )
         if refusal:
             turn.by_admin(refusal, Administration, lambda admin: admin.set_password(wanted.login.username, new))
+        return True
+
+
+def _is(found: Candidate | Skipped, wanted: Candidate) -> bool:
+    return isinstance(found, Candidate) and found.login.password == wanted.login.password

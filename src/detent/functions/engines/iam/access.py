@@ -17,7 +17,8 @@ _ENVIRONMENTAL: Final = frozenset({"ca_bundle", "data_path"})  # settings that t
 class Access:
     """What signs by a login's key."""
 
-    def __init__(self, endpoint: str, login: Login, mode: str) -> None:
+    def __init__(self, endpoint: str, login: Login, mode: str, service: str = "iam") -> None:
+        self.service = service
         self.login = login
         self.mode = mode
         self.key_id: str = login.settings["aws_access_key_id"]
@@ -56,7 +57,7 @@ class Access:
         session, config = _botocore()
         with _MAKING:
             return session.create_client(
-                "iam",
+                self.service,
                 endpoint_url=self._endpoint,
                 region_name=self.login.settings.get("region") or "us-east-1",
                 aws_access_key_id=self.key_id,

@@ -6,11 +6,11 @@ from typing import Any, Final
 from detent.functions.engines import Login
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, NoRoom
 
-_REJECTED: Final = {
+REJECTED: Final = {
     "InvalidClientTokenId": "login refused: there is no such access key, or it is inactive",
     "SignatureDoesNotMatch": "login refused: wrong secret access key",
 }
-_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
+DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 _OWNER: Final = re.compile(r":user/(?:\S*/)?([^\s/]+) is not authorized")
 # AWS: the code is that of a wrong signature, and the text tells that the secret part is not to blame.
 _SCOPE: Final = {
@@ -45,28 +45,28 @@ class Missing(ChangeRefused):
 
 def rejection(error: Exception, login: Login, mode: str) -> LoginRejected | EngineUnavailable:
     """Say whether a login that failed blames the candidate."""
-    code, said = _told(error)
-    unusable = _unusable(error, code, said)
+    code, said = told(error)
+    unusable = unusable_reason(error, code, said)
     if unusable:
         return EngineUnavailable(unusable, mode)
-    if code in _REJECTED:
-        return LoginRejected(_REJECTED[code], mode)
+    if code in REJECTED:
+        return LoginRejected(REJECTED[code], mode)
     if code == "NoSuchEntity":
         return LoginRejected(f"the key is good, but there is no user {login.username!r} in its account", mode)
-    if code in _DENIED:
+    if code in DENIED:
         return _denied(said, login, mode)
     return EngineUnavailable(f"not usable; the server said: {code}: {said}", mode)
 
 
 def refusal(error: Exception, login: Login, user: str) -> ChangeRefused | EngineUnavailable:
     """Say why something about a user's keys was not done."""
-    code, said = _told(error)
-    unusable = _unusable(error, code, said)
-    if unusable or code in _REJECTED:
-        return EngineUnavailable(unusable or _REJECTED[code])
+    code, said = told(error)
+    unusable = unusable_reason(error, code, said)
+    if unusable or code in REJECTED:
+        return EngineUnavailable(unusable or REJECTED[code])
     if code == "NoSuchEntity":
         return Missing(f"the server said: {said}")
-    if code in _DENIED:
+    if code in DENIED:
         return ChangeRefused(
             f"{login.username!r} may not do this ({said}): it needs {_LEAST} on arn:aws:iam::*:user/{user}"
         )
@@ -75,13 +75,15 @@ def refusal(error: Exception, login: Login, user: str) -> ChangeRefused | Engine
     return ChangeRefused(f"the server refused the change: {code}: {said}")
 
 
-def _told(error: Exception) -> tuple[str, str]:
+def told(error: Exception) -> tuple[str, str]:
+    """Give AWS's code and text of an error; empty where it is the driver's."""
     response: dict[str, Any] = getattr(error, "response", None) or {}
     told = response.get("Error", {})
     return str(told.get("Code", "")), str(told.get("Message", ""))
 
 
-def _unusable(error: Exception, code: str, said: str) -> str:
+def unusable_reason(error: Exception, code: str, said: str) -> str:
+    """Say why no key would do; empty where one might."""
     if not code:  # a ClientError has one, unless something else answers
         return _TRANSPORT.get(type(error).__name__, f"not usable; the driver said: {error}")
     if code in _TRANSIENT or code.isdigit():  # a bare status: a reply without IAM's XML

@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from detent.functions.engines import Facts, Login, Privileges, Remaining, time_limit
-from detent.functions.engines.mariadb.driver import admitted, opened
-from detent.functions.engines.mariadb.failures import offers_no_tls, unreachable
+from detent.functions.engines.mariadb.driver import PROVING, admitted
+from detent.functions.engines.mariadb.failures import unreachable
 from detent.functions.engines.mariadb.session import MariadbSession
 from detent.functions.errors import EngineUnavailable
+from detent.functions.mysql_protocol.connection import opened
+from detent.functions.mysql_protocol.failures import offers_no_tls
 from detent.functions.outbound import is_loopback, reachable_address
 from detent.functions.tls import PREFER, TLS_KEYS, context_for, tls_faults, tls_mode
 
@@ -80,9 +82,9 @@ def connect(login: Login, remaining: Remaining) -> MariadbSession:
     address = reachable_address(login.host, login.port, time_limit(remaining))
     mode = tls_mode(login.settings, loopback=is_loopback(address))
     context = None if mode == "disable" else context_for(login.settings, mode)
-    outcome = opened(login, address, context, time_limit(remaining))
+    outcome = opened(login, address, context, time_limit(remaining), PROVING)
     if mode == PREFER and offers_no_tls(outcome):  # the server said so before it was told anything
-        outcome = opened(login, address, None, time_limit(remaining))
+        outcome = opened(login, address, None, time_limit(remaining), PROVING)
     if isinstance(outcome, Exception):
         raise unreachable(outcome, mode)
     admitted(outcome, login, mode)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from detent.functions.errors import EngineUnavailable
+from detent.functions.mysql_protocol.grants import NAME, TEXT
 from detent.functions.passwords import Password
 
 NATIVE: Final = "mysql_native_password"
-NAME: Final = r"`(?:[^`]|``)*`"
-TEXT: Final = r"'(?:[^'\\]|''|\\.)*'"
 _RULE: Final = rf"(?:\w+|{NAME})(?: USING {TEXT})?"
 _CREATED: Final = re.compile(
     rf"CREATE USER (?P<account>{NAME}@{NAME})"

@@ -1,10 +1,9 @@
 """MariaDB's refusals, told apart by their numbers."""
 
-import re
-import ssl
 from typing import Final
 
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused
+from detent.functions.mysql_protocol.failures import HASH, NO_TLS, number_of, of_the_network
 
 # MariaDB: error numbers of 10.11. Rejected: another candidate may do. Unusable: no candidate would.
 _REJECTED: Final = {
@@ -21,14 +20,12 @@ _NO_DATABASE: Final = (
     'the database does not exist, or the user has no right in it: correct "dbname" in the secret, or GRANT one'
 )
 _CROWDED: Final = "too many connections on the server"
-NO_ANSWER: Final = "no answer in time: check the address, the port and firewalls"
 WRONG_SERVER: Final = "the server is no MariaDB of 10.4 or later: correct host and port in the secret, or upgrade it"
 UNPROVEN: Final = (
     "the server let the login in by an account of another name, so nothing is proven: drop the anonymous account, "
     "take back PROXY, or end --skip-grant-tables"
 )
 _BLOCKED: Final = "the server blocks this client's address after too many errors: FLUSH HOSTS there"
-NO_TLS: Final = 2026  # the driver's
 _UNUSABLE: Final = {
     1040: _CROWDED,
     1203: "too many connections for this user",
@@ -43,17 +40,6 @@ _UNUSABLE: Final = {
     NO_TLS: 'the server offers no TLS: turn it on there, or allow plaintext with "ssl": false in the secret',
     4150: "the user is blocked after too many wrong passwords: FLUSH PRIVILEGES there",
 }
-_OTHER_NAME: Final = (
-    "the server's certificate is for another name: use the name it was made for as host, "
-    'or check the CA only with "sslmode": "verify-ca"'
-)
-_NOT_ACCEPTED: Final = (
-    "the server's certificate was not accepted: give its CA (PEM text) as "
-    '"sslrootcert" in the secret, or allow plaintext with "ssl": false'
-)
-_TLS_FAILED: Final = 'TLS failed: check the server\'s TLS settings, or allow plaintext with "ssl": false'
-_NAME_MISMATCH: Final = frozenset({62, 64})  # OpenSSL: X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH
-
 _LOST: Final = frozenset({0, 1053, 1317, 1927, 2006, 2013, 2014})
 _OUT_OF_TIME: Final = frozenset({1205, 1969})
 _MAY_NOT: Final = frozenset({1044, 1045, 1131, 1142, 1143, 1227, 1370, 1698})
@@ -70,17 +56,6 @@ _OPTIONS: Final = {
     ),
     "--read-only": "the server is a read-only replica: the host must be the primary",
 }
-_HASH: Final = re.compile(r"\*[0-9A-Fa-f]{8,40}")
-
-
-def number_of(error: Exception) -> int | None:
-    """Return the server's or the driver's number of an error; None if it has none."""
-    return error.args[0] if error.args and isinstance(error.args[0], int) else None
-
-
-def offers_no_tls(outcome: object) -> bool:
-    """Say whether a connection ended before the login, because the server speaks no TLS."""
-    return isinstance(outcome, Exception) and number_of(outcome) == NO_TLS
 
 
 def unreachable(error: Exception, mode: str) -> LoginRejected | EngineUnavailable:
@@ -92,7 +67,7 @@ def unreachable(error: Exception, mode: str) -> LoginRejected | EngineUnavailabl
         return LoginRejected(_REJECTED[number], mode)
     if number in _UNUSABLE:
         return EngineUnavailable(_UNUSABLE[number], mode)
-    return EngineUnavailable(_of_the_network(getattr(error, "original_exception", error)), mode)
+    return EngineUnavailable(of_the_network(error), mode)
 
 
 def refusal(
@@ -100,7 +75,7 @@ def refusal(
 ) -> ChangeRefused | EngineUnavailable | PasswordRefused:
     """Say why a statement on a user was not done. ``by`` is who asked, ``said`` what the server warned of first."""
     number, text = said or (number_of(error), str(error.args[-1]) if error.args else type(error).__name__)
-    text = _HASH.sub("[hash]", text)
+    text = HASH.sub("[hash]", text)
     if number is None or number in _LOST:
         return EngineUnavailable(f"the connection was lost ({number or type(error).__name__})")
     if number in _OUT_OF_TIME:
@@ -118,23 +93,3 @@ def _refused(number: int, text: str, user: str, by: str) -> str:
         return f"there is no user {user!r} on the server"
     known = (reason for option, reason in _OPTIONS.items() if option in text)
     return next(known, f"the server refused the change: {text} (error {number})")
-
-
-def _of_the_network(error: Exception) -> str:
-    text = str(error)
-    match error:
-        case ssl.SSLCertVerificationError():
-            said = _OTHER_NAME if error.verify_code in _NAME_MISMATCH else _NOT_ACCEPTED
-        case _ if isinstance(error, TimeoutError) or "timed out" in text:
-            said = NO_ANSWER
-        case ssl.SSLError():
-            said = _TLS_FAILED
-        case ConnectionRefusedError():
-            said = "unreachable: nothing listens on that port"
-        case OSError():
-            said = f"unreachable: {error.strerror or 'the connection was lost'}"
-        case _ if "pynacl" in text:
-            said = "the account logs in by ed25519, for which the driver needs one more package: pip install pynacl"
-        case _:
-            said = f"not usable; the driver said: {_HASH.sub('[hash]', text)}"
-    return said

@@ -1,21 +1,15 @@
 """One connection to MariaDB, and what a rotation does over it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-from detent.functions.engines import Login, Remaining, time_limit
 from detent.functions.engines.mariadb import users
 from detent.functions.engines.mariadb.accounts import Account, digest_of, quoted
-from detent.functions.engines.mariadb.driver import closed, limit, run
-from detent.functions.engines.mariadb.failures import number_of, refusal
-from detent.functions.errors import ChangeRefused, EngineUnavailable, ProbeFailed
+from detent.functions.engines.mariadb.failures import refusal
+from detent.functions.errors import ChangeRefused, EngineUnavailable, PasswordRefused
+from detent.functions.mysql_protocol.failures import number_of
+from detent.functions.mysql_protocol.session import ProtocolSession
 from detent.functions.passwords import Password, PasswordPolicy
-
-if TYPE_CHECKING:
-    from pymysql.connections import Connection
-
-T = TypeVar("T")
 
 _CLONE: Final = "_clone"  # AWS: its templates' suffix
 _POLICY: Final = "simple_password_check_"
@@ -23,17 +17,8 @@ _FAILED: Final = 1396  # MariaDB: ER_CANNOT_USER, which says that it failed and 
 _MAY_NOT_READ: Final = 1142
 
 
-class MariadbSession:
+class MariadbSession(ProtocolSession):
     """One connection. MariaDB commits each statement on an account by itself."""
-
-    def __init__(self, connection: "Connection[Any]", login: Login, remaining: Remaining) -> None:
-        self._connection = connection
-        self._login = login
-        self._remaining = remaining
-
-    def ping(self) -> None:
-        """Run SELECT 1."""
-        self._done(lambda: self._run("SELECT 1"))
 
     def change_own_password(self, new: Password) -> None:
         """Change that of the account that the login matched, by SET PASSWORD: it needs no right.
@@ -122,35 +107,6 @@ class MariadbSession:
             others=found.get("other_characters", 0),
         )
 
-    def probe(self, statement: str) -> Sequence[Any] | None:
-        """Run it in the server's own dialect, in a transaction that is rolled back; DDL commits by itself."""
-        import pymysql  # noqa: PLC0415 - an optional driver
-        from pymysql.cursors import SSCursor  # noqa: PLC0415 - an optional driver
-
-        try:
-            self._run("SET @detent = @@SESSION.sql_mode, SESSION sql_mode = @@GLOBAL.sql_mode")
-            with self._rolled_back(), self._connection.cursor(SSCursor) as cursor:
-                cursor.execute(statement)
-                row: Sequence[Any] | None = cursor.fetchone()
-                return row
-        except pymysql.Error as error:
-            lost = isinstance(refusal(error, "", ""), EngineUnavailable)
-            said = f"{error.args[-1]} (error {number_of(error)})"
-        raise EngineUnavailable(f"the connection was lost: {said}") if lost else ProbeFailed(said)
-
-    def close(self) -> None:
-        """End the connection."""
-        closed(self._connection)
-
-    @contextmanager
-    def _rolled_back(self) -> Iterator[None]:
-        self._run("START TRANSACTION")
-        try:
-            yield
-        finally:
-            self._run("ROLLBACK")
-            self._run("SET SESSION sql_mode = @detent")
-
     def _change(self, user: str, hashes: Callable[[Account], Any]) -> None:
         self._done(lambda: users.change(self._run, self._accounts(user), hashes), user)
 
@@ -176,19 +132,8 @@ class MariadbSession:
                 raise
             return []
 
-    def _run(self, statement: str) -> tuple[tuple[Any, ...], ...]:
-        limit(self._connection, time_limit(self._remaining))
-        return run(self._connection, statement)
-
-    def _done(self, work: Callable[[], T], user: str = "") -> T:
-        """Do it, or raise what its refusal means, without the driver's error hanging on it."""
-        import pymysql  # noqa: PLC0415 - an optional driver
-
-        try:
-            return work()
-        except pymysql.Error as error:
-            failed = error
-        raise refusal(failed, user, self._login.username, self._cause(failed))
+    def _refusal(self, error: Exception, user: str) -> ChangeRefused | EngineUnavailable | PasswordRefused:
+        return refusal(error, user, self._login.username, self._cause(error))
 
     def _cause(self, error: Exception) -> tuple[int, str] | None:
         """Ask what the server warned of before it said that a statement on an account failed."""

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from detent.functions.engines.mariadb.accounts import Account, account_of, identified, quoted
-from detent.functions.engines.mariadb.grants import converge, grants_of
+from detent.functions.engines.mariadb.grants import grants_of
 from detent.functions.errors import ChangeRefused
+from detent.functions.mysql_protocol.grants import converge
 
 Run = Callable[[str], Sequence[tuple[Any, ...]]]  # one statement as it is written
 
@@ -63,7 +64,7 @@ def clone(run: Run, source: Sequence[str], target: Sequence[str], users: tuple[s
             run(f"CREATE USER {copy} {identified([digest])} {like.optioned()}")
         elif account(run, copy).options != like.options:
             run(f"ALTER USER {copy} {like.optioned()}")
-        converge(run, original, copy)
+        converge(run, original, copy, grants_of)
 
 
 def privileges(run: Run, name: str, host: str) -> frozenset[str]:

@@ -1,9 +1,11 @@
 """One connection to PostgreSQL, and what a rotation does over it."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
 
 from detent.functions.engines import Login, Remaining, time_limit
+from detent.functions.engines.postgres import scram
 from detent.functions.engines.postgres.clones import converge, privileges_of
 from detent.functions.engines.postgres.failures import refusal
 from detent.functions.errors import ChangeRefused, EngineUnavailable, ProbeFailed
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SCRAM_SINCE: Final = 100000
+_SALT_BYTES: Final = 16
 
 
 class PostgresSession:
@@ -111,9 +114,12 @@ class PostgresSession:
         raise failure
 
     def _verifier(self, user: str, new: Password) -> str:
-        """Let libpq compute it (4096 rounds, 16 bytes of salt): its SASLprep is the one used at login."""
+        """Make it with 16 bytes of salt; libpq does where there is SASLprep to do, for it does so at the login, too."""
         if self._connection.info.server_version < _SCRAM_SINCE:
             raise ChangeRefused("this server is older than PostgreSQL 10 and knows no SCRAM: upgrade it")
+        made = scram.verifier(new, os.urandom(_SALT_BYTES))
+        if made is not None:
+            return made
         encoded = self._connection.pgconn.encrypt_password(
             new.reveal().encode(), user.encode(), b"scram-sha-256"
         )  # fmt: skip
