@@ -60,7 +60,7 @@ def _collisions(windows: Iterable[Window]) -> list[list[Window]]:
 def _told(collisions: Iterable[list[Window]]) -> Table:
     listed = table("at once at one host", "host", "secrets", "which", right=("secrets",))
     for crowd in collisions:
-        names = ", ".join(window["Name"] for window in crowd[:_NAMED])
+        names = ", ".join(sorted(window["Name"] for window in crowd)[:_NAMED])
         more = f" and {len(crowd) - _NAMED} more" if len(crowd) > _NAMED else ""
         host = next((window["Host"] for window in crowd if "Host" in window), _UNNAMED)
         listed.add_row(_minute(crowd[0]["OpensDate"]), Text(host), str(len(crowd)), Text(f"{names}{more}"))
