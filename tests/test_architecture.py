@@ -69,6 +69,7 @@ OUTSIDE: Mapping[str, set[str]] = {
     "pymssql": {"functions.engines"},
     "redis": {"functions.engines"},
     "redshift_connector": {"functions.engines"},
+    "scramp": {"functions.engines"},
     "rich": {"cli"},
     "snowflake": {"functions.engines.snowflake"},
     "structlog": {"api", "audit", "cli", "main", "rotation", "store"},

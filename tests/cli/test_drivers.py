@@ -65,7 +65,7 @@ def test_a_driver_is_packed_in_the_version_of_the_lock(engine: str) -> None:
 
 
 def test_drivers_are_found_for_the_engines_that_have_one() -> None:
-    assert drivers_of("postgres") == ["psycopg[binary]>=3.3"]
+    assert drivers_of("postgres") == ["psycopg[binary]>=3.3", "scramp>=1.4"]
     assert [named(requirement) for requirement in drivers_of("mariadb")] == ["pymysql"]
     assert drivers_of("iam") == []
-    assert imports_of("postgres") == {"psycopg"}
+    assert imports_of("postgres") == {"psycopg", "scramp"}

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -80,6 +81,44 @@ def test_all_with_a_tag_are_rotated_and_followed_to_their_end(
         assert own(server).describe_rotation(SecretId=name)["State"] == "succeeded"
     listed = success(run(server, canary, "rotations", "--failed"))
     assert all(name not in listed for name in names)
+
+
+def asked(server: RunningDetent) -> Counter[str]:
+    """Count the calls in the audit trail."""
+    lines = (json.loads(line) for line in (server.data / "audit.log").read_text().splitlines())
+    return Counter(line["eventName"] for line in lines)
+
+
+def test_all_are_followed_by_one_list_and_each_is_asked_about_when_it_has_ended(
+    server: RunningDetent, fleet: Any, canary: Canary
+) -> None:
+    fleet(6, tag="listed")
+    before = asked(server)
+    success(run(server, canary, "rotate", "--tag", "fleet=listed", "--wait"))
+    calls = asked(server) - before
+    assert calls["ListRotations"] > 0
+    assert calls["DescribeRotation"] == calls["RotateSecret"] == 6
+
+
+def test_whoever_may_not_list_rotations_can_follow_them_all_the_same(
+    server: RunningDetent, fleet: Any, canary: Canary
+) -> None:
+    names, api = fleet(2, tag="unlisted"), own(server)
+    api.create_user(UserName="rotates")
+    allowed = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    denied = {"Effect": "Deny", "Action": "detent:ListRotations", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed, denied]})
+    api.create_policy(PolicyName="unlisting", PolicyDocument=document)
+    api.attach_policy(PolicyName="unlisting", UserName="rotates")
+    key = api.create_access_key(UserName="rotates")
+    environment = {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": canary.watch(key["SecretAccessKey"]),
+        "AWS_ENDPOINT_URL": server.endpoint,
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    said = success(detent("rotate", *names, "--wait", env=environment))
+    assert said.splitlines()[-1] == "2 of 2 secrets are rotated."
 
 
 def test_what_could_not_be_rotated_is_listed_and_the_exit_code_is_1(

@@ -76,9 +76,29 @@ def test_windows_collisions_and_a_calendar_are_shown(server: RunningDetent) -> N
     lines = shown.splitlines()
     assert lines[0].split() == ["opens", "closes", "from", "secret"]
     assert sum("03:00" in line and "05:00" in line for line in lines) == 27
-    assert sum(line.rstrip().endswith("crm, shop") for line in lines) == 9
+    assert sum(line.split()[2:] == ["one.example:5432", "2", "crm,", "shop"] for line in lines) == 9
+    assert "two.example" not in shown  # nothing collides there
     assert "Mo  Tu  We  Th  Fr  Sa  Su" in shown
     assert "! " in shown
+
+
+def test_collisions_are_named_by_secrets_alone_to_whoever_may_not_read_them(server: RunningDetent) -> None:
+    api = own(server)
+    api.create_user(UserName="planner")
+    allowed = {"Effect": "Allow", "Action": "detent:PreviewSchedule", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    api.create_policy(PolicyName="plans", PolicyDocument=document)
+    api.attach_policy(PolicyName="plans", UserName="planner")
+    key = api.create_access_key(UserName="planner")
+    environment = {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        "AWS_ENDPOINT_URL": server.endpoint,
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    shown = success(command("schedule", "preview", "--days", "9", env=environment))
+    assert sum(line.split()[2:] == ["not", "shown", "2", "crm,", "shop"] for line in shown.splitlines()) == 9
+    assert "one.example" not in shown
 
 
 def test_one_secrets_windows_are_shown_and_it_is_said_when_there_are_none(server: RunningDetent) -> None:

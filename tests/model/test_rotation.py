@@ -52,7 +52,16 @@ def test_a_retry_never_leaves_its_window() -> None:
         0,
     )
     assert rotation.ended is None
-    assert rotation.reopened().state is State.IN_PROGRESS
+
+
+def test_a_failed_rotation_is_reopened_within_its_window_alone() -> None:
+    window = Window(NOW + timedelta(days=1), NOW + timedelta(days=1, hours=2))
+    later = Window(NOW + timedelta(days=2), NOW + timedelta(days=2, hours=2))
+    parked = replace(asked_for(SecretKey(1), TOKEN, NOW), state=State.FAILED, window=window, due=window.opens)
+    reopened = parked.reopened(window.closes - timedelta(seconds=1), later)
+    assert (reopened.state, reopened.window, reopened.due) == (State.IN_PROGRESS, window, window.opens)
+    missed = parked.reopened(window.closes, later)
+    assert (missed.state, missed.window, missed.due, missed.ended) == (State.FAILED, later, later.opens, None)
 
 
 def test_a_success_forgets_the_reason_of_earlier_failures() -> None:
@@ -162,7 +171,9 @@ def test_healing_ends_where_nothing_logs_in_and_is_taken_up_in_the_next_window()
     following = Window(NOW + timedelta(days=1), NOW + timedelta(days=2))
     parked = used_up(at_set()).failed("why", NOW, following, Fault.LOGIN_REFUSED, heals=True)
     assert (parked.state, parked.step, parked.due) == (State.FAILED, Step.ROLL_BACK, following.opens)
-    assert parked.reopened().is_healing
+    assert parked.reopened(following.opens, None).is_healing
+    late = parked.reopened(following.closes, following)  # what heals waits for no window
+    assert (late.is_healing, late.state) == (True, State.IN_PROGRESS)
 
 
 def test_pauses_differ_between_rotations_and_are_the_same_for_one() -> None:

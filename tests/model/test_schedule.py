@@ -95,6 +95,23 @@ def test_a_later_rotation_never_makes_the_next_window_an_earlier_one(
     assert after(rule, moment + later, planned).opens >= after(rule, moment, planned).opens
 
 
+@given(rules, moments | edges, st.timedeltas(timedelta(0), timedelta(days=3000)))
+def test_after_a_failure_the_windows_that_count_from_the_last_success_go_on(
+    rule: RotationRules, rotated: datetime, later: timedelta
+) -> None:
+    planned, failed = after(rule, rotated), rotated + later
+    window = rule.window_following(failed, planned)
+    assert window is not None
+    assert window.opens > failed
+    assert window == planned or planned.opens <= failed
+    schedule = rule.schedule
+    if isinstance(schedule, timedelta):
+        assert (window.opens - planned.opens) % schedule == timedelta(0)
+        assert window == planned or window.opens - failed <= schedule
+    else:
+        assert window == after(rule, failed)
+
+
 @given(st.integers(4, 23), st.none() | st.integers(1, 4), moments | edges)
 def test_windows_in_hours_open_that_many_hours_apart_over_midnight_too(
     every: int, duration: int | None, moment: datetime

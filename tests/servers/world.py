@@ -63,10 +63,12 @@ class Death:
     points: list[str] = field(default_factory=list)
     is_dead: bool = False
     watch: Callable[[], None] = lambda: None
+    passing: str = ""  # the point at which `watch` is called
 
     def pass_by(self, point: str) -> None:
         """Pass a point alive, or die there. The dead pass nothing."""
         if not self.is_dead:
+            self.passing = point
             self.watch()
             self.is_dead = len(self.points) == self.at
             self.points.append(point)
@@ -137,6 +139,7 @@ class SimulatedDatabase:
     refuses: Callable[[str], bool] = lambda _password: False  # its rules for new passwords
     lost: str = ""  # what becomes of the next change, whose answer is lost: "changed" or "unchanged"
     forbids: bool = False  # what the application does
+    changing: Callable[[str], None] = lambda _user: None  # told of each change, in its midst
     death: Death = field(default_factory=Death)
     logins: list[tuple[str, bool]] = field(default_factory=list)
 
@@ -172,6 +175,7 @@ class SimulatedSession:
         database.death.pass_by("before a change")
         if database.refuses(new.reveal()):
             raise PasswordRefused("the server's rules refuse the new password: too dull")
+        database.changing(self.user)
         lost, database.lost = database.lost, ""
         if lost != "unchanged":
             database.passwords[self.user] = new.reveal()
@@ -212,7 +216,8 @@ class MortalCaller:
 class World:
     """One house, one secret, one database user; workers come and go."""
 
-    def __init__(self, folder: Path, first_password: str, monkeypatch: Any) -> None:
+    def __init__(self, folder: Path, first_password: str, monkeypatch: Any, *, durable: bool = True) -> None:
+        """`durable` False: its store survives no power cut, which no story has, and is faster."""
         self.clock = SimulatedClock()
         self.database = SimulatedDatabase({"app": first_password})
         monkeypatch.setattr("detent.functions.contract.engine_named", lambda _name: self.database)
@@ -225,6 +230,10 @@ class World:
         self._on_disk: dict[Path, bytes] = {}
         self.house = House(self.settings, keyset, self.functions, self.clock, self._committed)
         self.house.folder.initialise(self.house.server, self.house.store)
+        if not durable:
+            writer = self.house.store._writer
+            writer._connection.execute("PRAGMA synchronous = OFF")
+            writer._sync = lambda **_: None  # type: ignore[method-assign]
         value = {"engine": "simulated", "host": "db.example", "username": "app", "password": first_password}
         self.ask(secrets.create_secret, name="app", client_request_token="v" * 32, secret_string=json.dumps(value))
 
@@ -247,7 +256,13 @@ class World:
         return found
 
     def current_logs_in(self) -> bool:
-        return self.database.passwords["app"] == self.value()["password"]
+        return self.logs_in("app")
+
+    def logs_in(self, name: str) -> bool:
+        """Say whether a secret's current credential works, whether its server is up or not."""
+        read = self.ask(versions.get_secret_value, secret_id=name)
+        value = json.loads(str(read.value.reveal()))
+        return bool(self.database.passwords[value["username"]] == value["password"])
 
     def secret(self) -> Any:
         return self.ask(secrets.describe_secret, secret_id="app").secret

@@ -1,5 +1,6 @@
 """Dates that only a clock of one's own can show: C.8, C.9 and D.2 of the API reference."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -246,3 +247,17 @@ def test_the_next_date_may_lie_in_the_past_after_failures(house: Premises) -> No
 
 def _fails(*_: Any) -> None:
     raise RuntimeError("not today")
+
+
+def test_what_a_refused_call_begins_again_is_kept_and_in_the_trail(house: Premises) -> None:
+    rotate(house, "b", RotationRules=ADDED)
+    moved = {"VersionStage": "AWSCURRENT", "MoveToVersionId": "a" * 32, "RemoveFromVersionId": "b" * 32}
+    assert house.client.call("UpdateSecretVersionStage", {"SecretId": "s", **moved}).status == 200
+    asked = {"SecretId": "s", "ClientRequestToken": "c" * 32}
+    code, said = house.client.call("RotateSecret", asked).error
+    assert (code, said[:36]) == ("InvalidRequestException", "A previous rotation isn't complete. ")
+    house.drive()
+    assert described(house)["VersionIdsToStages"]["b" * 32] == ["AWSCURRENT", "AWSPENDING"]
+    trail = house.house.folder.audit.read_text().splitlines()
+    names = [json.loads(line)["eventName"] for line in trail]
+    assert (names.count("RotationStarted"), names.count("RotationSucceeded")) == (2, 2)

@@ -1,5 +1,6 @@
 import shutil
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from detent.model.rotation import Rotation
 from detent.model.schedule import Window
 from detent.model.search import Filter, Key
+from detent.service.retargeting import PLACE
 from detent.store import migrate as migrating
 from detent.store import queries
 from detent.store.migrate import migrate, migrations
@@ -156,3 +158,29 @@ def test_an_upgrade_that_cannot_make_the_terms_leaves_the_earlier_schema(
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'terms'").fetchone() == (0,)
     connection.close()
+
+
+@pytest.mark.parametrize("schema", [9, 12])
+def test_values_without_a_target_are_noted_and_the_ages_of_credentials_are_kept(tmp_path: Path, schema: int) -> None:
+    path = tmp_path / "store.sqlite"
+    old_store(path, schema)
+    connection = sqlite3.connect(path)
+    connection.execute('UPDATE secrets SET rotation = \'{"function":"f","enabled":true}\'')
+    connection.execute("UPDATE versions SET created_at = 86400000000")
+    connection.commit()
+    connection.close()
+    migrate(path)
+    store = SqliteStore(path, SimulatedClock())
+    with store.read() as tx:
+        assert tx.fact(PLACE) == b""
+        assert tx.history.oldest_credential() == datetime(1970, 1, 2, tzinfo=UTC)
+    store.close()
+
+
+def test_a_new_store_has_no_target_to_fill(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    migrate(path)
+    store = SqliteStore(path, SimulatedClock())
+    with store.read() as tx:
+        assert tx.fact(PLACE) is None
+    store.close()

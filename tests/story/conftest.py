@@ -8,13 +8,13 @@ from servers.world import World
 
 
 @pytest.fixture
-def make_world(tmp_path: Path, canary: Canary, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], World]]:
+def make_world(tmp_path: Path, canary: Canary, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., World]]:
     worlds: list[World] = []
     canary.folders.append(tmp_path)
 
-    def make() -> World:
+    def make(*, durable: bool = True) -> World:
         folder = tmp_path / f"world-{len(worlds)}"
-        worlds.append(World(folder, canary.value("-first"), monkeypatch))
+        worlds.append(World(folder, canary.value("-first"), monkeypatch, durable=durable))
         return worlds[-1]
 
     yield make
@@ -23,5 +23,5 @@ def make_world(tmp_path: Path, canary: Canary, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def world(make_world: Callable[[], World]) -> World:
+def world(make_world: Callable[..., World]) -> World:
     return make_world()

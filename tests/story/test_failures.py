@@ -398,3 +398,58 @@ def test_a_window_missed_while_no_server_ran_is_caught_up_with_tries_of_its_own(
     world.settle()
     assert world.current_logs_in()
     assert world.secret().rotation.rotated > began
+
+
+def failed_within_its_window(world: World) -> None:
+    """Let a rotation fail on 11 March, in a daily window from 4 to 6, whose next is on the 12th."""
+    world.rotate(TOKEN, rotation_rules={"schedule_expression": "cron(0 4 * * ? *)", "duration": "2h"})
+    world.settle()
+    world.database.away = True
+    world.let_time_pass()
+    world.settle()
+    world.database.away = False
+    [parked] = open_rotations(world)
+    assert (parked.state, parked.window.opens) == (State.FAILED, datetime(2026, 3, 12, 4, tzinfo=UTC))
+
+
+def open_rotations(world: World) -> list[Rotation]:
+    with world.house.store.read() as tx:
+        return tx.rotations.open(world.secret().key)
+
+
+def test_a_failed_rotation_whose_next_window_was_missed_waits_for_the_one_after(world: World) -> None:
+    failed_within_its_window(world)
+    world.clock.moment = datetime(2026, 3, 12, 9, tzinfo=UTC)  # no server ran from 4 to 6
+    logins = len(world.database.logins)
+    world.worker(Death()).turn()
+    [parked] = open_rotations(world)
+    assert (parked.state, parked.due) == (State.FAILED, datetime(2026, 3, 13, 4, tzinfo=UTC))
+    assert len(world.database.logins) == logins
+    world.let_time_pass()
+    world.settle()
+    assert world.clock.moment == datetime(2026, 3, 13, 4, tzinfo=UTC)
+    assert world.secret().rotation.rotated == world.clock.moment
+    assert world.current_logs_in()
+
+
+def test_a_failed_rotation_is_reopened_as_long_as_its_next_window_is_open(world: World) -> None:
+    failed_within_its_window(world)
+    world.clock.moment = datetime(2026, 3, 12, 5, 59, 59, tzinfo=UTC)
+    world.worker(Death()).turn()
+    assert world.secret().rotation.rotated == world.clock.moment
+
+
+@pytest.mark.parametrize(("days", "retried"), [(3, "2026-04-09"), (30, "2026-05-09")])
+def test_the_next_window_after_a_failure_is_counted_from_the_last_rotation(
+    world: World, days: int, retried: str
+) -> None:
+    world.rotate(TOKEN, rotation_rules={"automatically_after_days": 30})
+    world.settle()
+    assert world.secret().rotation.next_window.opens == datetime(2026, 4, 9, tzinfo=UTC)
+    world.clock.advance(timedelta(days=days))
+    world.database.away = True
+    world.rotate(OTHER)
+    world.settle()
+    rotation = world.rotation(OTHER)
+    assert (rotation.state, rotation.due) == (State.FAILED, datetime.fromisoformat(retried).replace(tzinfo=UTC))
+    assert world.secret().rotation.next_window.opens == datetime(2026, 4, 9, tzinfo=UTC)  # D.2: not recomputed

@@ -7,13 +7,15 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from detent.model.errors import BadParameter, LimitExceeded, NotFound
-from detent.service import news, rotations, secrets, versions, webhooks
+from detent.service import news, pausing, rotations, secrets, versions, webhooks
 from detent.service.news import finds_overdue
+from detent.service.pausing import paused_by
+from detent.store.protocol import ROTATION_PAUSED
 from servers.canary import Canary
 from servers.receiver import Receiver, receiver
 from servers.world import FUNCTION, LEASE_SECONDS, ROOT, World
@@ -177,6 +179,21 @@ def test_a_process_that_dies_while_it_posts_loses_nothing(world: World, hook: Re
     assert standing(world).webhook.reason is None  # its claim was over
 
 
+def test_a_restored_store_posts_nothing_until_it_is_resumed(world: World, hook: Receiver) -> None:
+    put(world, hook.url)
+    begin(world)
+    now, store = world.clock.moment, world.house.store
+    store.write(lambda tx: tx.keep_fact(ROTATION_PAUSED, paused_by(now, now)))
+    deliver(world)
+    world.clock.advance(timedelta(days=2))
+    deliver(world)
+    assert (hook.received, standing(world).waiting) == ([], 1)
+    assert world.ask(pausing.resume_rotation).pause is None
+    deliver(world)
+    assert hook.types == ["started"]
+    assert standing(world).waiting == 0
+
+
 @pytest.mark.parametrize("url", ["http://169.254.169.254/latest", "http://[fe80::1]/", "http://0.0.0.0:80/"])
 def test_the_outbound_rule_holds_for_webhooks(world: World, url: str) -> None:
     put(world, url)
@@ -299,15 +316,29 @@ def test_rotations_that_ended_long_ago_go_and_what_a_target_may_have_stays(world
     assert kept == ["3" * 32, "2" * 32]  # 160 and 120 days ago are gone
 
 
-def test_the_oldest_current_version_of_a_secret_that_rotates_is_found(world: World) -> None:
+def oldest(world: World) -> datetime | None:
     with world.house.store.read() as tx:
-        assert tx.history.oldest_credential() is None  # nothing rotates
+        return tx.history.oldest_credential()
+
+
+def test_the_oldest_current_version_of_a_secret_that_rotates_is_found(world: World) -> None:
+    assert oldest(world) is None  # nothing rotates
     world.rotate(TOKEN)
+    made = world.ask(versions.list_secret_version_ids, secret_id="app").page.items[-1].created
     world.settle()
     rotated = world.clock.moment
+    assert oldest(world) == rotated == made
     world.clock.advance(timedelta(days=10))
-    with world.house.store.read() as tx:
-        assert tx.history.oldest_credential() == rotated
+    world.rotate("o" * 32)
+    assert oldest(world) == rotated  # until the new one is current
+    world.settle()
+    assert oldest(world) == rotated + timedelta(days=10)
+    for ends, begins in ((secrets.delete_secret, secrets.restore_secret), (rotations.cancel_rotate_secret, None)):
+        world.ask(ends, secret_id="app")
+        assert oldest(world) is None
+        if begins is not None:
+            world.ask(begins, secret_id="app")
+            assert oldest(world) == rotated + timedelta(days=10)
 
 
 def test_leases_that_are_taken_over_are_counted(world: World) -> None:

@@ -1,10 +1,13 @@
 """A person explains, retries, abandons and rolls back."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from detent.functions.contract import RotationFunction
+from detent.functions.strategies import SingleUser
 from detent.model.errors import BadState
 from detent.model.rotation import Purpose, State
 from detent.model.secret import CURRENT, PENDING, PREVIOUS
@@ -208,3 +211,89 @@ def test_a_function_that_cannot_tell_is_said_not_to(world: World) -> None:
     assert "only those that come with Detent can" in str(found.versions[0].reason)
     with pytest.raises(BadState, match="cannot roll its target back"):
         roll_back(world)
+
+
+class FourSteps:
+    """A function as AWS publishes them: it has the four steps, and declares no more."""
+
+    def __init__(self) -> None:
+        self.function = RotationFunction(SingleUser(), "simulated")
+
+    def run(self, *asked: Any) -> None:
+        self.function.run(*asked)
+
+
+UNSURE = (
+    "AWSCURRENT may not log in: the target may have been changed, and the secret's function can neither tell nor roll"
+    " it back."
+)
+
+
+def left_unsure(world: World) -> None:
+    """Let a function of four steps change the target, and then fail until its tries are used up."""
+    with_a_probe(world)
+    world.functions["simulated"] = FourSteps()  # type: ignore[assignment]
+    world.database.forbids = True
+    world.rotate(TOKEN, rotation_rules=DAILY)
+    world.settle()
+    assert world.rotation(TOKEN).state is State.FAILED
+    assert not world.current_logs_in()
+
+
+def test_a_function_that_can_heal_nothing_leaves_nobody_unaware_that_the_current_value_may_be_dead(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    left_unsure(world)
+    arn = world.secret().arn
+    assert f"{arn}: {UNSURE} detent explain app says what heals it" in caplog.text
+    found = explained(world)
+    assert found.cure is Cure.RETRY
+    assert str(found.blocks).endswith(UNSURE)
+    assert "permission denied" in str(found.blocks)
+    assert str(world.rotation(TOKEN).reason).endswith(UNSURE)  # as it is listed, and told to webhooks
+    world.database.forbids = False
+    world.ask(healing.retry_rotation, secret_id="app")
+    world.settle()
+    assert world.current_logs_in()
+    found = explained(world)
+    assert (found.blocks, found.cure) == (None, Cure.NONE)
+
+
+def test_once_rotation_is_cancelled_or_the_label_is_gone_only_a_new_value_heals_it(world: World) -> None:
+    left_unsure(world)
+    working = json.dumps(world.value("AWSPENDING"))
+    world.ask(rotations.cancel_rotate_secret, secret_id="app")
+    found = explained(world)
+    assert (found.cure, str(found.blocks).endswith(UNSURE)) == (Cure.PUT_VALUE, True)
+    told = world.ask(healing.abandon_rotation, secret_id="app")
+    assert told.rotation.reason == f"Rotation was cancelled. {UNSURE}"
+    found = explained(world)
+    assert (found.cure, found.blocks) == (Cure.PUT_VALUE, UNSURE)
+    world.clock.advance(timedelta(seconds=1))
+    world.ask(versions.put_secret_value, secret_id="app", client_request_token=OTHER, secret_string=working)
+    found = explained(world)
+    assert (found.blocks, found.cure) == (None, Cure.NONE)
+    assert world.current_logs_in()
+
+
+def test_a_function_that_failed_before_the_target_could_change_leaves_nobody_in_doubt(world: World) -> None:
+    world.functions["simulated"] = FourSteps()  # type: ignore[assignment]
+    world.database.away = True
+    world.rotate(TOKEN, rotation_rules=DAILY)
+    world.settle()
+    assert world.rotation(TOKEN).state is State.FAILED
+    assert "may not log in" not in str(explained(world).blocks)
+    world.ask(rotations.cancel_rotate_secret, secret_id="app")
+    assert explained(world).cure is Cure.ABANDON
+
+
+def test_what_a_cancelled_rotation_left_is_taken_away_by_abandoning_it(world: World) -> None:
+    world.rotate(TOKEN)
+    world.ask(rotations.cancel_rotate_secret, secret_id="app")
+    found = explained(world)
+    assert (found.blocks, found.cure) == ("Rotation was cancelled, and a version is still pending.", Cure.ABANDON)
+    world.ask(healing.abandon_rotation, secret_id="app")
+    assert PENDING not in world.secret().labels
+    world.rotate(OTHER)
+    world.settle()
+    assert world.secret().labels[CURRENT] == OTHER

@@ -15,6 +15,7 @@ from detent.main import root_keyset
 from detent.main.sweeper import AT_ONCE
 from detent.model.value import SealedValue
 from detent.service import resealing
+from detent.service.webhooks import signing_secret_of
 from servers.canary import Canary
 from wire.premises import Premises, premises
 
@@ -173,6 +174,48 @@ def test_the_root_keyset_is_rotated_and_all_under_it_sealed_anew(keys: Keys, hou
     assert all(keys.reads(name) for name in [*keys.names, "under"])
     with premises(tmp_path) as again:
         assert Keys(again, keys.canary).reads("under")
+
+
+def test_signing_secrets_are_sealed_anew_and_sign_as_before(keys: Keys, house: Premises) -> None:
+    for name in ("one", "two"):
+        signing = keys.canary.value(name)
+        keys.ask("PutWebhook", Name=name, Url="https://hooks.example/", SigningSecret=signing)
+    root, store = house.house.server.keyset, house.house.store
+    root.rotate()  # type: ignore[attr-defined]
+    keys.reseal()
+    with store.read() as tx:
+        env = house.house.server.env(tx, "us-east-1")
+        for webhook in tx.webhooks.of("0" * 12, "us-east-1"):
+            sealed, opened = tx.webhooks.sealed(webhook), signing_secret_of(env, webhook)
+            assert sealed is not None
+            assert prefix_of(sealed) == root.prefix
+            assert opened is not None
+            assert opened.reveal() == keys.canary.value(webhook.name)
+        assert not resealing.finds_some(env)
+
+
+def test_a_signing_secret_that_does_not_open_is_left_and_told_of(
+    keys: Keys, house: Premises, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("spoilt", "sound"):
+        keys.ask("PutWebhook", Name=name, Url="https://hooks.example/", SigningSecret=keys.canary.value(name))
+    root, store = house.house.server.keyset, house.house.store
+
+    def spoil(tx: Any) -> None:
+        webhook = tx.webhooks.find("0" * 12, "us-east-1", "spoilt")
+        tx.webhooks.put(webhook, changed(tx.webhooks.sealed(webhook)))
+
+    store.write(spoil)
+    root.rotate()  # type: ignore[attr-defined]
+    keys.reseal()
+    keys.reseal()
+    assert caplog.text.count("the webhook spoilt of 000000000000 does not open, and is left as it is") == 1
+    with store.read() as tx:
+        sealed = {one.name: tx.webhooks.sealed(one) for one in tx.webhooks.of("0" * 12, "us-east-1")}
+    assert {name: prefix_of(one) == root.prefix for name, one in sealed.items() if one} == {
+        "spoilt": False,
+        "sound": True,
+    }
 
 
 def test_a_passphrase_file_that_is_gone_stops_no_server_that_runs(

@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import psycopg
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+import detent
 from servers.canary import Canary
 from servers.detent import RunningDetent, running
 from servers.postgres import PostgresTarget
+from servers.receiver import Receiver, receiver
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:detent-postgres-single-user"
 OPTIONS = ("--lease-seconds", "1", "--workers", "2")
@@ -150,3 +153,65 @@ def test_sigterm_ends_every_process_with_exit_code_0(tmp_path: Path) -> None:
         assert len(children) == 3
         assert server.stop() == 0
         assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+def own(server: RunningDetent) -> Any:
+    access, secret = server.credentials
+    return detent.client(
+        server.endpoint, region_name="us-east-1", aws_access_key_id=access, aws_secret_access_key=secret
+    )
+
+
+def begin_to_fail(server: RunningDetent, names: list[str], canary: Canary) -> None:
+    """Begin rotations of targets that are not there: what is news of them goes on for a while."""
+    value = {"engine": "postgres", "host": "127.0.0.1", "port": 1, "username": "app", "password": canary.value()}
+    for name in names:
+        server.client().create_secret(Name=name, SecretString=json.dumps(value))
+        server.client().rotate_secret(SecretId=name, RotationLambdaARN=FUNCTION)
+
+
+@pytest.mark.parametrize("dies", ["the process that posts", "the server"])
+def test_every_event_is_posted_again_under_its_id_when_who_posts_it_is_killed(
+    tmp_path: Path, canary: Canary, dies: str
+) -> None:
+    data, names = tmp_path / "data", ["one", "two", "three"]
+    cut_off: list[str] = []
+    with receiver() as hook, ExitStack() as ending:
+        server = ending.enter_context(running(data, *OPTIONS))
+
+        def kill() -> None:
+            """The second event has come, and is not answered yet."""
+            if len(hook.received) == 2 and not cut_off:
+                cut_off.append(hook.received[1].event["id"])
+                os.kill(server.children()[-1], signal.SIGKILL)
+
+        hook.meanwhile = kill
+        own(server).put_webhook(Name="ops", Url=hook.url, SigningSecret=canary.value("-signing"))
+        begin_to_fail(server, names, canary)
+        wait_until(lambda: bool(cut_off))
+        if dies == "the server":
+            server.kill()
+            server = ending.enter_context(running(data, *OPTIONS))
+        wait_until(lambda: [one.event["id"] for one in hook.received].count(cut_off[0]) > 1)
+        wait_until(lambda: started(hook) >= set(names))
+        ids = {(one.event["type"], one.event["data"]["Name"], one.event["id"]) for one in hook.received}
+        assert len([one for one in ids if one[0] == "detent.rotation.started"]) == len(names)
+        [again, *_] = [one for one in hook.received[2:] if one.event["id"] == cut_off[0]]
+        assert again.body == hook.received[1].body
+        assert again.headers["webhook-id"] == cut_off[0]
+        first_seen = list(dict.fromkeys(one.event["id"] for one in hook.received))
+        told = {one.event["id"]: one.event["time"] for one in hook.received}
+        assert [told[one] for one in first_seen] == sorted(told.values())
+        assert server.stop() == 0
+    canary.folders.append(data)
+
+
+def started(hook: Receiver) -> set[str]:
+    return {one.event["data"]["Name"] for one in hook.received if one.event["type"] == "detent.rotation.started"}
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -364,6 +364,7 @@ def _coming(one: Coming) -> shapes.ComingReply:
         closes_date=seconds(one.window.closes),
         due_date=seconds(one.due),
         target=one.target,
+        host=one.host,
     )
 
 

@@ -706,6 +706,7 @@ class ComingReply(Reply):
     closes_date: float
     due_date: float
     target: str | None = None
+    host: str | None = None
 
 
 class PreviewScheduleReply(Reply):

@@ -12,6 +12,7 @@ from detent.cli.failure import CommandFailed
 from detent.cli.screen import facts, moment, reason, table, until
 from detent.cli.steps import IN_PROGRESS, Rotation, follow, view
 
+_ENDED: Final = "Somebody ended it."  # the reason where nothing more is to be said
 _ANSWERS: Final = {"yes": "green", "no": "red", "unknown": "yellow"}
 _CURES: Final = {
     "configure": "aws secretsmanager rotate-secret --secret-id {} --rotation-lambda-arn …  (detent functions)",
@@ -19,6 +20,7 @@ _CURES: Final = {
     "resume": "detent resume",
     "roll-back": "detent rollback {}",
     "retry": "detent retry {}",
+    "abandon": "detent abandon {}  (then detent rotate, which turns rotation on again)",
     "rotate": "detent rotate {}",
     "put-value": "aws secretsmanager put-secret-value --secret-id {} --secret-string …  (a login that works)",
 }
@@ -70,9 +72,15 @@ def abandon(server: Server, console: Console, name: str, *, wait: bool) -> None:
     """End an incomplete rotation."""
     told = server.own.abandon_rotation(SecretId=name)
     if told["Purpose"] != "roll-back":
-        console.print(Text(f"The rotation of {name} is abandoned; its target was not changed by it."))
+        console.print(Text(f"The rotation of {name} is abandoned{_left(told)}"))
         return
     _followed(server, console, name, told, 0, wait=wait)
+
+
+def _left(told: Rotation) -> str:
+    """Say what became of the target; a function that cannot roll it back may have changed it."""
+    unsure = told.get("Reason", "").removeprefix(_ENDED).strip()
+    return f". {unsure}" if unsure else "; its target was not changed by it."
 
 
 def _attempts(server: Server, name: str) -> list[Mapping[str, Any]]:

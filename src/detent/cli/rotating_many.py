@@ -18,6 +18,8 @@ from detent.cli.screen import table
 from detent.cli.steps import IN_PROGRESS, Rotation, failures
 
 _ROUND_SECONDS: Final = 0.1  # between two looks at all that still go on
+Stand = tuple[Any, ...]
+_GOES_ON: Final[Stand] = ("goes on",)
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,14 @@ def rotate_many(server: Server, console: Console, names: Sequence[str], *, wait:
 
 
 def _followed(server: Server, console: Console, begun: Mapping[str, Begun]) -> dict[str, str]:
-    """Look at each until it ends or an attempt fails; give why those that did not succeed did not."""
+    """Look at all until each ends or an attempt fails; give why those that did not succeed did not."""
     waiting, failed = dict(begun), dict[str, str]()
+    seen: dict[str, Stand] = {}
     with _bar(console) as bar:
         task = bar.add_task("rotating", total=len(begun), failed=0)
         while waiting:
-            for name, one in list(waiting.items()):
+            for name in _changed(server, waiting, seen):
+                one = waiting[name]
                 rotation: Rotation = server.own.describe_rotation(SecretId=name, VersionId=one.version)
                 if not _is_over(rotation, one):
                     continue
@@ -94,6 +98,28 @@ def _followed(server: Server, console: Console, begun: Mapping[str, Begun]) -> d
             if waiting:
                 time.sleep(_ROUND_SECONDS)
     return failed
+
+
+def _changed(server: Server, waiting: Mapping[str, Begun], seen: dict[str, Stand]) -> list[str]:
+    """Give those that do not simply go on, by one list of all that do; all of them to whoever may not list."""
+    try:
+        pages = server.own.get_paginator("list_rotations").paginate(Status="running")
+        running = {one["VersionId"]: one for page in pages for one in page["Rotations"]}
+    except server.own.exceptions.AccessDeniedException:
+        return list(waiting)
+    stands = {name: _stand(running.get(one.version)) for name, one in waiting.items()}
+    changed = [name for name, stand in stands.items() if stand != _GOES_ON and (not stand or stand != seen.get(name))]
+    seen.update(stands)
+    return changed
+
+
+def _stand(rotation: Mapping[str, Any] | None) -> Stand:
+    """Give what a further failed attempt or a check would change; empty: it is not running any more."""
+    if rotation is None:
+        return ()
+    if "Reason" not in rotation and "WaitsFor" not in rotation:
+        return _GOES_ON
+    return tuple(rotation.get(member) for member in ("Step", "Reason", "NextAttemptDate", "WaitsFor"))
 
 
 def _is_over(rotation: Rotation, begun: Begun) -> bool:

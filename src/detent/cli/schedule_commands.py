@@ -15,9 +15,10 @@ def preview(
     days: Annotated[int, typer.Option(min=1, max=366, help="How far to look ahead.")] = 90,
     data: Server = None,
 ) -> None:
-    """List every coming window, and what opens at once at one target; a calendar shows which days are busy.
+    """List every coming window, and what opens at once at one host; a calendar shows which days are busy.
 
-    Windows are in UTC. It is as if each rotation succeeded on the day it is due.
+    Windows are in UTC. It is as if each rotation succeeded on the day it is due. A host is named to whoever may read
+    one of the values that name it.
     """
     from detent.cli import schedules  # noqa: PLC0415 - what a command needs is imported when it runs
     from detent.cli.connection import connected  # noqa: PLC0415

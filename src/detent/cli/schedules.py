@@ -15,6 +15,7 @@ from detent.cli.screen import table
 
 Window = Mapping[str, Any]  # as PreviewSchedule answers it
 _NAMED: Final = 5  # secrets of a collision that are named
+_UNNAMED: Final = "not shown"  # the host, to whoever may read none of the values
 
 
 def preview(server: Server, console: Console, name: str | None, days: int) -> None:
@@ -32,7 +33,7 @@ def preview(server: Server, console: Console, name: str | None, days: int) -> No
     busy = Counter(_day(window) for window in windows)
     for picture in months(busy, {_day(crowd[0]) for crowd in collisions}):
         console.print(picture)
-    console.print("Marks: · one window, : several, # ten or more, ! at once at one target. All in UTC.", style="dim")
+    console.print("Marks: · one window, : several, # ten or more, ! at once at one host. All in UTC.", style="dim")
 
 
 def _listed(windows: Iterable[Window]) -> Table:
@@ -48,7 +49,7 @@ def _listed(windows: Iterable[Window]) -> Table:
 
 
 def _collisions(windows: Iterable[Window]) -> list[list[Window]]:
-    """Give those that open at the same moment at the same target, soonest first."""
+    """Give those that open at the same moment at the same host and port, soonest first."""
     crowds: defaultdict[tuple[datetime, str], list[Window]] = defaultdict(list)
     for window in windows:
         if "Target" in window:
@@ -57,11 +58,12 @@ def _collisions(windows: Iterable[Window]) -> list[list[Window]]:
 
 
 def _told(collisions: Iterable[list[Window]]) -> Table:
-    listed = table("at once at one target", "secrets", "which", right=("secrets",))
+    listed = table("at once at one host", "host", "secrets", "which", right=("secrets",))
     for crowd in collisions:
-        names = ", ".join(window["Name"] for window in crowd[:_NAMED])
+        names = ", ".join(sorted(window["Name"] for window in crowd)[:_NAMED])
         more = f" and {len(crowd) - _NAMED} more" if len(crowd) > _NAMED else ""
-        listed.add_row(_minute(crowd[0]["OpensDate"]), str(len(crowd)), Text(f"{names}{more}"))
+        host = next((window["Host"] for window in crowd if "Host" in window), _UNNAMED)
+        listed.add_row(_minute(crowd[0]["OpensDate"]), Text(host), str(len(crowd)), Text(f"{names}{more}"))
     return listed
 
 

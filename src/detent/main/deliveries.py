@@ -28,16 +28,19 @@ from detent.store.protocol import News, Store, Tx
 AT_ONCE: Final = 4
 _LOOK_SECONDS: Final = 0.5
 _POST_SECONDS: Final = 10.0
-_LEASE: Final = timedelta(seconds=60)  # after a process dies, its webhook waits this long for another
 _TAKEN: Final = range(200, 300)
 
 
 class Deliveries:
     """Posts news until told to stop. Several, in one server or in many on one store, do each other no harm."""
 
-    def __init__(self, server: Server, store: Store, certificates: Path | None) -> None:
-        """`certificates`: the operator's, trusted besides the system's."""
+    def __init__(self, server: Server, store: Store, certificates: Path | None, lease_seconds: float) -> None:
+        """`certificates`: the operator's, trusted besides the system's.
+
+        After a process dies, its webhook waits `lease_seconds` for another, and as long as a post may take.
+        """
         self._server, self._store, self._certificates = server, store, certificates
+        self._seconds = lease_seconds
         self._way: Way | None = None
 
     def start(self, stopping: threading.Event) -> list[threading.Thread]:
@@ -65,7 +68,8 @@ class Deliveries:
         with self._store.read() as tx:
             if not tx.webhooks.has_due(self._server.clock.now()):
                 return False
-        claimed = self._store.write(lambda tx: news.claim(self._env(tx), _LEASE))
+        lease = timedelta(seconds=self._seconds + _POST_SECONDS)
+        claimed = self._store.write(lambda tx: news.claim(self._env(tx), lease))
         if claimed is None:
             return True
         sent, reason = self._sent(claimed, stopping)
@@ -74,7 +78,7 @@ class Deliveries:
 
     def _sent(self, claimed: news.Claimed, stopping: threading.Event | None) -> tuple[int, str | None]:
         """Post one after another until one fails or the lease nears its end; says how many, and why no more."""
-        until = time.monotonic() + _LEASE.total_seconds() - 2 * _POST_SECONDS
+        until = time.monotonic() + self._seconds / 2
         for number, one in enumerate(claimed.news):
             if number and (time.monotonic() > until or (stopping is not None and stopping.is_set())):
                 return number, None

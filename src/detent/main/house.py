@@ -35,7 +35,7 @@ from detent.model.secret import Secret, VersionId
 from detent.rotation.invoker import Function, InProcess
 from detent.rotation.runner import Runner
 from detent.rotation.scheduler import Scheduler
-from detent.service import access, checks, erasure, following, history, news, resealing, scrubbing
+from detent.service import access, checks, erasure, following, history, news, resealing, retargeting, scrubbing
 from detent.service.env import Server
 from detent.store.protocol import Store, Tx
 from detent.store.sqlite import SqliteStore
@@ -211,7 +211,7 @@ class House:
 
     def deliveries(self) -> Deliveries:
         """Give what posts news to webhooks."""
-        return Deliveries(self._writing, self.store, self._certificates)
+        return Deliveries(self._writing, self.store, self._certificates, self.settings.lease_seconds)
 
     @property
     def _certificates(self) -> Path | None:
@@ -230,6 +230,7 @@ class House:
             Batches(self._writing, self.store, resealing.finds_some, resealing.run),
             Batches(self._writing, self.store, news.finds_overdue, news.tell_overdue),
             Seldom(_HOUR, Batches(self._writing, self.store, history.finds_old, history.forget_old)),
+            Batches(self._writing, self.store, retargeting.finds_some, retargeting.run),
             lambda _: self.anchor(),
             lambda _: space.look(),
         )

@@ -9,7 +9,6 @@ import shutil
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -28,7 +27,6 @@ from detent.store.protocol import ROTATION_PAUSED, Store, Tx
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported
 _PATH: Final = "/metrics"
 Drive = Callable[[Rotation, Callable[[], bool], Any], None]
-_LOOK_SECONDS: Final = 60.0  # between two looks at every secret
 # Name and help of everything that is served; the how-to page has the same, and a test compares them.
 COUNTED: Final = {
     "detent_requests_total": "Calls answered, by operation and outcome.",
@@ -148,8 +146,6 @@ class Standing:
     def __init__(self, store: Store, clock: Clock, file: Path, folder: Path) -> None:
         """Read this store, its file, and the disk of this folder."""
         self._store, self._clock, self._file, self._folder = store, clock, file, folder
-        self._oldest: datetime | None = None
-        self._looked = -_LOOK_SECONDS
 
     def collect(self) -> Iterator[Any]:
         """Give each figure, in prometheus-client's form."""
@@ -169,10 +165,8 @@ class Standing:
         yield info
 
     def _age(self, tx: Tx) -> float:
-        """Give the oldest credential's age, looked up now and then: it goes through every secret."""
-        if time.monotonic() - self._looked >= _LOOK_SECONDS:
-            self._oldest, self._looked = tx.history.oldest_credential(), time.monotonic()
-        return 0.0 if self._oldest is None else (self._clock.now() - self._oldest).total_seconds()
+        oldest = tx.history.oldest_credential()
+        return 0.0 if oldest is None else (self._clock.now() - oldest).total_seconds()
 
 
 @contextmanager

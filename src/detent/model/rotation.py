@@ -57,6 +57,10 @@ STEPS = {
     Purpose.TEST: (Step.TEST,),
     Purpose.ROLL_BACK: (Step.ROLL_BACK,),
 }
+UNSURE = (
+    f"{CURRENT} may not log in: the target may have been changed, and the secret's function can neither tell nor roll"
+    " it back."
+)
 MOST_REPLACED = 3  # new passwords in a window, after one that the target's rules refuse
 
 
@@ -125,9 +129,14 @@ class Rotation:
         """Begin the rotation that takes this one's place, in the same window."""
         return Rotation(self.secret, self.window, now, replaced=self.replaced + 1).begun(token, now)
 
-    def reopened(self) -> "Rotation":
-        """Go on after a failed window, now that the next one has come."""
-        return replace(self, state=State.IN_PROGRESS)
+    def reopened(self, now: datetime, next_window: Window | None) -> "Rotation":
+        """Go on after a failed window, now that the next one has come; if that was missed, wait for another.
+
+        What heals its target goes on in any case: the current version may not log in.
+        """
+        if now < self.window.closes or self.is_healing:
+            return replace(self, state=State.IN_PROGRESS)
+        return self.parked(now, next_window)
 
     def succeeded(self, now: datetime) -> "Rotation":
         """Go to the next step, or, after the last, end well."""
@@ -159,6 +168,8 @@ class Rotation:
         hopeless = self.step is Step.SET and fault is Fault.LOGIN_REFUSED  # no version logs in: a person must help
         if heals and self.acted and self.step is not Step.ROLL_BACK and not hopeless:
             return replace(noted, step=Step.ROLL_BACK, failures=0, due=now)
+        if self.acted and not heals and self.purpose is Purpose.ROTATE:
+            noted = replace(noted, reason=f"{reason.rstrip('.')}. {UNSURE}")
         return noted.parked(now, next_window)
 
     def healed(self, now: datetime, next_window: Window | None) -> "Rotation":

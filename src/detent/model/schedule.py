@@ -79,6 +79,21 @@ class RotationRules:
             opens = _next_multiple(schedule, moment, _midnight(moment) if former is None else former.opens)
         else:
             opens = _midnight(moment) + schedule
+        return self._opening(opens, schedule)
+
+    def window_following(self, moment: datetime, planned: Window) -> Window | None:
+        """Give the first window that opens after this moment, `planned` or one of those that go on from it.
+
+        Days count from the last rotation, and not from this moment, at which none succeeded (D.2).
+        """
+        schedule = self.schedule
+        if planned.opens > moment or schedule is None:
+            return planned
+        if isinstance(schedule, Cron):
+            return self._opening(schedule.opening_after(moment), schedule)
+        return self._opening(_next_multiple(schedule, moment, planned.opens), schedule)
+
+    def _opening(self, opens: datetime, schedule: Schedule) -> Window:
         return Window(opens, min(opens + self._length(schedule), _midnight(opens) + _DAY))
 
     def shown_days(self, first: Window) -> int | None:

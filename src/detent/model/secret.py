@@ -79,6 +79,12 @@ class RotationSettings:
         """Give the next window after a rotation at this moment; hours go on from the window planned before."""
         return None if self.rules is None else self.rules.window_after(moment, self.next_window)
 
+    def window_following(self, moment: datetime) -> Window | None:
+        """Give the next window after a rotation that failed at this moment: of those planned, none is counted anew."""
+        if self.rules is None or self.next_window is None:
+            return self.window_after(moment)
+        return self.rules.window_following(moment, self.next_window)
+
     def turned_on(self, rules: RotationRules | None, now: datetime) -> "RotationSettings":
         """Turn rotation on, by these rules or those there are. Rules that stay leave what is planned.
 

@@ -17,6 +17,7 @@ from detent.model.faults import Fault
 from detent.model.ports import Audit, Clock, FunctionCaller, Gate, LastCall, Scrubber, SessionIssuer, StepCall, Traits
 from detent.model.rotation import (
     MOST_REPLACED,
+    UNSURE,
     Attempt,
     Purpose,
     Rotation,
@@ -136,13 +137,10 @@ class Runner:
         if obstacle is not None:
             self._stop(tx, secret, rotation, *obstacle)
             return None
-        if rotation.state is State.PLANNED:
-            if tx.rotations.open(secret.key):  # a configuration test has the pending label: wait for its end
-                tx.rotations.save(replace(rotation, due=self.clock.now() + _WAIT), release=True)
-                return None
-            rotation, secret = self._begin(tx, rotation, secret)
-        elif rotation.state is State.FAILED:
-            rotation = rotation.reopened()
+        rotation, secret = self._opened(tx, rotation, secret)
+        if rotation.state is not State.IN_PROGRESS:
+            tx.rotations.save(rotation, release=True)
+            return None
         waiting = None if self.gate is None else self.gate.hold(tx, secret, rotation)
         if waiting is not None:
             tx.rotations.save(waiting, release=True)
@@ -169,6 +167,17 @@ class Runner:
             "RotationToken": str(credentials.rotation_token.reveal()),
         }
         return StepCall(function, event, credentials, deadline, traits.is_builtin, LastCall())
+
+    def _opened(self, tx: Tx, rotation: Rotation, secret: Secret) -> tuple[Rotation, Secret]:
+        """Begin a planned rotation, or reopen a failed one; one that is not in progress then has to wait."""
+        now = self.clock.now()
+        if rotation.state is State.PLANNED:
+            if tx.rotations.open(secret.key):  # a configuration test has the pending label: wait for its end
+                return replace(rotation, due=now + _WAIT), secret
+            return self._begin(tx, rotation, secret)
+        if rotation.state is State.FAILED and secret.rotation is not None:
+            return rotation.reopened(now, secret.rotation.window_following(now)), secret
+        return rotation, secret
 
     def _begin(self, tx: Tx, rotation: Rotation, secret: Secret) -> tuple[Rotation, Secret]:
         """Give a planned rotation its token: that of an incomplete one, which is tried again, or a new one."""
@@ -210,7 +219,7 @@ class Runner:
             self._fail(tx, secret, rotation, done, reason)
             return None
         if rotation.is_healing:
-            tx.rotations.save(rotation.healed(now, prepared.settings.window_after(now)), release=True)
+            tx.rotations.save(rotation.healed(now, _settings(secret, prepared).window_following(now)), release=True)
             tx.access_keys.drop_sessions(secret.arn, now)
             self.audit.event("RotationRolledBack", secret, rotation.token, now)
             return None
@@ -235,19 +244,23 @@ class Runner:
         return rotation, secret
 
     def _fail(self, tx: Tx, secret: Secret, rotation: Rotation, done: Done, reason: str) -> None:
-        now, settings = self.clock.now(), done.step.settings
+        now, coming = self.clock.now(), _settings(secret, done.step).window_following(self.clock.now())
         if done.fault is Fault.UNREACHABLE and done.step.untouched:
             rotation = replace(rotation, acted=False)
         heals = Step.ROLL_BACK in done.step.traits.declares
-        failed = rotation.failed(reason, now, settings.window_after(now), done.fault, heals=heals)
+        failed = rotation.failed(reason, now, coming, done.fault, heals=heals)
         replaces = done.refuted and rotation.replaced < MOST_REPLACED and now < rotation.window.closes
         if replaces:
             failed = rotation.stopped(State.REPLACED, now, reason)
+        if failed.state is State.FAILED and UNSURE in (failed.reason or ""):
+            logging.getLogger(__name__).error(
+                "%s: %s detent explain %s says what heals it", secret.arn, UNSURE, secret.name
+            )
         tx.rotations.save(failed, release=not failed.is_healing or rotation.is_healing)  # healing begins at once
         tx.access_keys.drop_sessions(secret.arn, now)
         test = rotation.purpose is Purpose.TEST
-        said = f"Error when executing lambda {settings.function} during {rotation.step} step"
-        self.audit.event("TestRotationFailed" if test else "RotationFailed", secret, rotation.token, now, said)
+        failure = f"Error when executing lambda {done.step.call.function} during {rotation.step} step"
+        self.audit.event("TestRotationFailed" if test else "RotationFailed", secret, rotation.token, now, failure)
         if replaces:
             self._replace(tx, secret, rotation)
         if test:
@@ -281,6 +294,11 @@ def _held(tx: Tx, rotation: Rotation) -> Rotation | None:
     if current is not None and current.epoch != rotation.epoch:
         raise StaleRevision(f"rotation {rotation.id}")
     return current
+
+
+def _settings(secret: Secret, prepared: Prepared) -> RotationSettings:
+    """Give the settings as they are now: the schedule may have been changed while the step ran."""
+    return secret.rotation or prepared.settings
 
 
 def _drop_test_version(tx: Tx, secret: Secret, test: Rotation, now: datetime) -> Secret:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from detent.model.errors import FunctionFailed
 from detent.model.policy import Principal
 from detent.model.ports import EXPLAIN, FunctionCaller, StepCall
-from detent.model.rotation import Purpose, Rotation, State
+from detent.model.rotation import UNSURE, Purpose, Rotation, State
 from detent.model.secret import CURRENT, PENDING, PREVIOUS, Secret, VersionId
 from detent.service import access, scrubbing
 from detent.service.env import Env
@@ -42,6 +42,7 @@ class Cure(StrEnum):
     RESUME = "resume"  # rotation in the whole server
     ROLL_BACK = "roll-back"
     RETRY = "retry"
+    ABANDON = "abandon"
     ROTATE = "rotate"
     PUT_VALUE = "put-value"
 
@@ -170,13 +171,30 @@ def _diagnosed(
         works = LogsIn.YES in logs_in.values()
         said = f"{CURRENT} does not log in" + ("." if works else ", and neither does any other version with a label.")
         return said, Cure.ROLL_BACK if works else Cure.PUT_VALUE
-    return (None, Cure.NONE) if secret.pending_elsewhere is None else _incomplete(secret, rotation)
+    blocks, cure = (None, Cure.NONE) if secret.pending_elsewhere is None else _incomplete(secret, rotation)
+    if rotation is None or not _is_unsure(env, secret, rotation):
+        return blocks, cure
+    said = UNSURE if blocks is None else blocks if UNSURE in blocks else f"{blocks.rstrip('.')}. {UNSURE}"
+    return said, cure if cure is Cure.RETRY else Cure.PUT_VALUE
+
+
+def _is_unsure(env: Env, secret: Secret, rotation: Rotation) -> bool:
+    """Say whether a rotation may have left the current value dead, and nothing can tell; a later value is its owner's.
+
+    While one goes on, there is nothing to fear.
+    """
+    current = secret.labels.get(CURRENT)
+    is_over = rotation.state not in (State.SUCCEEDED, State.IN_PROGRESS, State.REPLACED)
+    if not (rotation.acted and is_over) or current in (None, rotation.token) or declares(env, secret, EXPLAIN):
+        return False
+    version = None if current is None else env.tx.secrets.version(secret.key, current)
+    return version is not None and rotation.started is not None and version.created <= rotation.started
 
 
 def _incomplete(secret: Secret, rotation: Rotation | None) -> tuple[str | None, Cure]:
     """Say why a version is still pending; a rotation that goes well needs no cure."""
     if not secret.rotates:
-        return "Rotation was cancelled, and a version is still pending.", Cure.ROTATE
+        return "Rotation was cancelled, and a version is still pending.", Cure.ABANDON
     if rotation is None or (rotation.ended is not None and rotation.state is not State.FAILED):
         return "A version is pending that no rotation goes on with.", Cure.ROTATE
     return rotation.reason, Cure.NONE if rotation.reason is None else Cure.RETRY

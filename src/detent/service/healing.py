@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from detent.model.errors import BadState
 from detent.model.policy import Principal
-from detent.model.rotation import Purpose, Rotation, State, Step, planned, roll_back_to
+from detent.model.rotation import UNSURE, Purpose, Rotation, State, Step, planned, roll_back_to
 from detent.model.secret import CURRENT, PENDING, PREVIOUS, Secret, VersionId
 from detent.service.env import Env
 from detent.service.explaining import NOT_ASKED, LogsIn, Told, declares, latest, tried
 from detent.service.history import SecretRotation
 from detent.service.lookup import find
 from detent.service.pausing import require_running
-from detent.service.planning import drop_test_version
+from detent.service.planning import drop_test_version, reattempt, resume, stands_still
 
 _CANNOT = (
     "The secret's function cannot roll its target back: only those that come with Detent can. Put the target right by"
@@ -32,10 +32,11 @@ def retry_rotation(env: Env, caller: Principal, *, secret_id: str) -> SecretRota
     obstacle = found.obstacle(secret)
     if obstacle is not None:
         raise BadState(f"{obstacle[1]} RotateSecret begins another rotation.")
-    if found.state is State.FAILED or (found.due is not None and found.due > env.now):
-        env.tx.rotations.replan(secret.key, None)
-        env.tx.rotations.overrule(found.resumed(env.now, env.server.manual_window))
-    return _told(env, secret, found)
+    if found.purpose is Purpose.ROTATE and found.token is not None:
+        reattempt(env, secret, found.token)
+    elif stands_still(env, found):
+        resume(env, found)
+    return _told(env, secret, _incomplete(env, secret) or found)
 
 
 def abandon_rotation(env: Env, caller: Principal, *, secret_id: str) -> SecretRotation:
@@ -44,16 +45,24 @@ def abandon_rotation(env: Env, caller: Principal, *, secret_id: str) -> SecretRo
     pending, current = secret.pending_elsewhere, secret.labels.get(CURRENT)
     if pending is None:
         raise BadState(f"There is no incomplete rotation of {secret.name}.")
-    acted = pending in env.tx.rotations.acted(secret.key)
+    found = env.tx.rotations.of_token(secret.key, pending)
+    acted = pending in env.tx.rotations.acted(secret.key) if found is None else found.acted
     if acted and current is not None and declares(env, secret, Step.ROLL_BACK):
         require_running(env)
         return _rolling(env, secret, current)
-    found = env.tx.rotations.of_token(secret.key, pending)
     secret = env.tx.secrets.save(_cleared(env, secret, None))
     env.tx.rotations.replan(secret.key, planned(secret, env.server.jitter))
     if found is None:
         raise BadState(f"No rotation made the pending version {pending}: take its label away instead.")
-    return _told(env, secret, found)
+    told = _told(env, secret, found)
+    return _unsure(told) if found.acted and not declares(env, secret, Step.ROLL_BACK) else told
+
+
+def _unsure(told: SecretRotation) -> SecretRotation:
+    """Say with whatever became of a rotation that its target may have been left as it was not before."""
+    reason = told.rotation.reason or ""
+    said = reason if UNSURE in reason else f"{reason} {UNSURE}".strip()
+    return replace(told, rotation=replace(told.rotation, reason=said))
 
 
 def roll_back_rotation(env: Env, caller: Principal, *, secret_id: str, told: Told = NOT_ASKED) -> SecretRotation:

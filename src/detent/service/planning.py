@@ -1,7 +1,9 @@
 """Keeping the planned rotation, and the one under way, true when something else about a secret changes."""
 
-from detent.model.rotation import Purpose, Rotation, State, planned, without_test_version
-from detent.model.secret import Secret
+from dataclasses import replace
+
+from detent.model.rotation import Purpose, Rotation, State, asked_for, planned, without_test_version
+from detent.model.secret import Secret, VersionId
 from detent.service.env import Env
 
 
@@ -33,3 +35,52 @@ def drop_test_version(env: Env, secret: Secret, test: Rotation) -> Secret:
     if test.token is not None and not cleaned.labels_of(test.token):
         env.tx.secrets.drop_version(secret.key, test.token)
     return secret if cleaned is secret else env.tx.secrets.save(cleaned)
+
+
+def reattempt(env: Env, secret: Secret, pending: VersionId) -> None:
+    """Try the incomplete rotation of the pending version again now, unless that is being done already (D.3).
+
+    A pending version that no rotation made waits for its window, or for whoever gave it the label.
+    """
+    found = env.tx.rotations.of_token(secret.key, pending)
+    if found is None or not secret.rotates or (found.ended is not None and env.tx.rotations.open(secret.key)):
+        return
+    if found.purpose is Purpose.ROTATE and stands_still(env, found):
+        resume(env, found)
+    elif found.ended is not None:
+        _begin_again(env, secret, pending)
+
+
+def stands_still(env: Env, rotation: Rotation) -> bool:
+    """Say whether a rotation waits, or ended before it was done."""
+    waits = rotation.due is not None and rotation.due > env.now
+    return waits or rotation.state in (State.FAILED, State.ABANDONED)
+
+
+def resume(env: Env, rotation: Rotation) -> None:
+    """Let a rotation that stands still go on now."""
+    env.tx.rotations.replan(rotation.secret, None)
+    env.tx.rotations.overrule(rotation.resumed(env.now, env.server.manual_window))
+
+
+def _begin_again(env: Env, secret: Secret, pending: VersionId) -> None:
+    """Rotate once more to a version that was current before, as its window would (a Choice).
+
+    It has all its steps: that they succeeded once says nothing of the target now.
+    """
+    env.tx.rotations.replan(secret.key, None)
+    acted = pending in env.tx.rotations.acted(secret.key)
+    again = asked_for(secret.key, pending, env.now, length=env.server.manual_window)
+    env.tx.rotations.add(replace(again, acted=acted))
+    env.server.audit.event("RotationStarted", secret, pending, env.now)
+
+
+def take_up_restored(env: Env, secret: Secret) -> None:
+    """Go on with the rotation that a deletion stopped, if its target may have changed: the current value may be dead.
+
+    Any other waits for its window, or until somebody asks (a Choice: B.10 says only that labels are as before).
+    """
+    pending = secret.pending_elsewhere
+    found = None if pending is None else env.tx.rotations.of_token(secret.key, pending)
+    if pending is not None and found is not None and found.acted:
+        reattempt(env, secret, pending)

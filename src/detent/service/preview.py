@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from detent.model.errors import BadState, CannotOpen, NotPermitted
 from detent.model.policy import Ask, Principal
 from detent.model.rotation import planned
 from detent.model.schedule import Window
@@ -12,8 +13,11 @@ from detent.model.secret import CURRENT, Secret
 from detent.service.authorization import allow
 from detent.service.env import Env
 from detent.service.listing import place_of, place_token
-from detent.service.lookup import find
+from detent.service.lookup import find, permit
 from detent.service.paging import Paged, page_start
+from detent.service.rotations import current_value
+from detent.service.sealing import require_shareable
+from detent.service.targets import shown_place
 from detent.store.protocol import Page
 
 _DAYS = 90
@@ -25,13 +29,15 @@ _MOST = 5000  # windows in an answer, or a few more: a secret goes whole
 class Coming:
     """A window in which a secret rotates, and the moment in it at which the rotator may begin.
 
-    `target` is equal for secrets that log in at the same host and port, and says nothing else.
+    `target` is equal for secrets that log in at the same host and port, and says nothing else; `host` names them to
+    whoever may read the value that does.
     """
 
     secret: Secret
     window: Window
     due: datetime
     target: str | None
+    host: str | None
 
 
 def preview_schedule(
@@ -47,7 +53,7 @@ def preview_schedule(
     until = env.now + timedelta(days=days or _DAYS)
     if secret_id is not None:
         secret = find(env, caller, "PreviewSchedule", secret_id, service="detent", deleted=True, on_replica=True)
-        return Paged(list(_coming(env, secret, until)), None)
+        return Paged(list(_coming(env, caller, secret, until)), None)
     allow(env, caller, Ask("detent:PreviewSchedule", "*", caller.account))
     question = f"PreviewSchedule {caller.account} {env.region}"
     limit = max_results or _SECRETS
@@ -55,14 +61,15 @@ def preview_schedule(
     found = env.tx.secrets.page(Page(caller.account, env.region, limit + 1, after, sort=Sort.NAME))
     listed: list[Coming] = []
     for number, secret in enumerate(found[:limit], 1):
-        listed += _coming(env, secret, until)
+        listed += _coming(env, caller, secret, until)
         if number < len(found) and (number == limit or len(listed) >= _MOST):
             return Paged(listed, place_token(env, place(secret, Sort.NAME), question))
     return Paged(listed, None)
 
 
-def _coming(env: Env, secret: Secret, until: datetime) -> Iterator[Coming]:
+def _coming(env: Env, caller: Principal, secret: Secret, until: datetime) -> Iterator[Coming]:
     target: str | None = None
+    host: str | None = None
     for number, window in enumerate(_windows(secret, until)):
         settings = secret.rotation
         if settings is None:
@@ -72,7 +79,8 @@ def _coming(env: Env, secret: Secret, until: datetime) -> Iterator[Coming]:
             return
         if not number:
             target = _target(env, secret)
-        yield Coming(secret, window, plan.due, target)
+            host = None if target is None else _host(env, caller, secret)
+        yield Coming(secret, window, plan.due, target, host)
 
 
 def _windows(secret: Secret, until: datetime) -> Iterator[Window]:
@@ -87,3 +95,14 @@ def _target(env: Env, secret: Secret) -> str | None:
     current = secret.labels.get(CURRENT)
     version = None if current is None else env.tx.secrets.version(secret.key, current)
     return None if version is None else version.target
+
+
+def _host(env: Env, caller: Principal, secret: Secret) -> str | None:
+    """Name the host and port of the current value, as far as GetSecretValue would tell it to this caller."""
+    try:
+        permit(env, caller, "secretsmanager:GetSecretValue", secret)
+        require_shareable(secret, caller)
+        value = current_value(env, secret)
+    except (NotPermitted, BadState, CannotOpen):
+        return None
+    return None if value is None else shown_place(value)

@@ -1,6 +1,7 @@
 """RotateSecret and CancelRotateSecret: deciding that a secret rotates. Running the steps is the rotator's."""
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,11 +20,12 @@ from detent.service.function_lookup import key_of
 from detent.service.function_trust import CANNOT_INVOKE, INVOKE, permit_rotation
 from detent.service.lookup import checked_id, find, meant_by, permit
 from detent.service.pausing import require_no_roll_back, require_running
-from detent.service.planning import stop_obstructed
+from detent.service.planning import reattempt, stop_obstructed
 from detent.service.pruning import prune
 from detent.service.values import checked_token, store_version
 from detent.service.versions import WrittenVersion
 
+_log = logging.getLogger(__name__)
 _DURATION = re.compile(r"(\d{1,2})h")
 
 
@@ -62,7 +64,7 @@ def rotate_secret(
         )
     if secret.pending_elsewhere is not None:
         require_running(env)
-        _reattempt(env, secret, secret.pending_elsewhere)
+        reattempt(env, secret, secret.pending_elsewhere)
         raise RotationIncomplete
     if env.tx.secrets.version(secret.key, token) is not None:
         raise TokenInUse(token, secret.arn)
@@ -173,17 +175,6 @@ def current_value(env: Env, secret: Secret) -> SecretValue | None:
     return sealing.opened(env, secret, current, sealed)
 
 
-def _reattempt(env: Env, secret: Secret, pending: VersionId) -> None:
-    """Try the incomplete rotation again now, unless it is being run already (D.3)."""
-    found = env.tx.rotations.of_token(secret.key, pending)
-    if found is None or not secret.rotates:
-        return
-    waits = found.state is State.FAILED or (found.due is not None and found.due > env.now)
-    if found.purpose is Purpose.ROTATE and waits:
-        env.tx.rotations.replan(secret.key, None)
-        env.tx.rotations.overrule(found.resumed(env.now, env.server.manual_window))
-
-
 def _start(env: Env, secret: Secret, token: VersionId) -> WrittenVersion:
     """Write the empty pending version and the due rotation in one transaction (D.4)."""
     env.tx.secrets.put_version(secret.key, Version(token, env.now, None), None)
@@ -214,6 +205,8 @@ def _test(env: Env, secret: Secret, token: VersionId) -> WrittenVersion:
     """Copy the current value into a temporary pending version, for the function to test (D.5)."""
     value = current_value(env, secret)
     if value is None or secret.rotation is None or secret.rotation.function is None:  # nothing to test (with) (D.5)
+        lacks = "current value" if value is None else "function"
+        _log.info("%s: its configuration was not tested: there is no %s", secret.arn, lacks)
         return WrittenVersion(stop_obstructed(env, secret), None)
     store_version(env, secret, token, value)
     started = stop_obstructed(env, env.tx.secrets.save(_pending(env, secret, token)))
@@ -228,7 +221,6 @@ def cancel_rotate_secret(env: Env, caller: Principal, *, secret_id: str) -> Writ
     secret = find(env, caller, "CancelRotateSecret", secret_id)
     if secret.rotation is None:  # a Choice of the reference: nothing is created
         return WrittenVersion(secret, None)
-    half_made = secret.pending_elsewhere
     off = replace(secret.rotation, enabled=False, next_window=None)
-    saved = env.tx.secrets.save(replace(secret, rotation=off, changed=env.now))
-    return WrittenVersion(stop_obstructed(env, saved), half_made)
+    saved = stop_obstructed(env, env.tx.secrets.save(replace(secret, rotation=off, changed=env.now)))
+    return WrittenVersion(saved, saved.pending_elsewhere)  # what a configuration test had made is gone

@@ -21,7 +21,7 @@ from detent.service.env import Env
 from detent.service.erasure import erase, version_events
 from detent.service.following import copy_of
 from detent.service.lookup import checked_id, checked_name, find
-from detent.service.planning import stop_obstructed
+from detent.service.planning import stop_obstructed, take_up_restored
 from detent.service.replication import WantedRegion, replica_rekeyed, replicated, require_no_replicas
 from detent.service.sealing import require_shareable, resealed
 from detent.service.values import checked_token, is_replay, value_of, write_value
@@ -242,7 +242,9 @@ def restore_secret(env: Env, caller: Principal, *, secret_id: str) -> Secret:
         return secret
     saved = env.tx.secrets.save(replace(secret, deletion=None, changed=env.now))
     version_events(env, saved, "CancelSecretVersionDelete")
-    return stop_obstructed(env, saved)
+    restored = stop_obstructed(env, saved)
+    take_up_restored(env, restored)
+    return restored
 
 
 def tag_resource(env: Env, caller: Principal, *, secret_id: str, tags: Mapping[str, str]) -> None:

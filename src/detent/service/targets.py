@@ -7,6 +7,7 @@ whoever has the store alone cannot try host names against the hashes.
 import hashlib
 import hmac
 import json
+import re
 import secrets as randomness
 from typing import Final
 
@@ -17,6 +18,8 @@ from detent.service.env import Env
 
 KEY: Final = "target key"  # a fact, sealed, and its context
 _BYTES = 16  # of the hash that are kept
+_HOST = re.compile(r"[a-z0-9._:-]{1,253}", re.ASCII)  # shown to people: no user, no path, nothing a terminal obeys
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 
 
 def target_of(env: Env, value: SecretValue) -> str | None:
@@ -28,14 +31,31 @@ def target_of(env: Env, value: SecretValue) -> str | None:
     return hmac.digest(key, place.encode(errors="surrogatepass"), hashlib.sha256)[:_BYTES].hex()
 
 
+def shown_place(value: SecretValue) -> str | None:
+    """Give where a value logs in, for people; None: it names no host, or what it names is none."""
+    found = _host_and_port(value)
+    if found is None or not _HOST.fullmatch(found[0]):
+        return None
+    host, port = found
+    if port is None or port == "":
+        return host
+    is_port = isinstance(port, int | str) and not isinstance(port, bool) and _PORT.fullmatch(str(port))
+    return f"[{host}]:{port}" if is_port and ":" in host else f"{host}:{port}" if is_port else None
+
+
 def _place(value: SecretValue) -> str | None:
     """Give host and port as the value's JSON has them; a port that is not said differs from one that is."""
+    found = _host_and_port(value)
+    return None if found is None else f"{found[0]}:{found[1] or ''}"
+
+
+def _host_and_port(value: SecretValue) -> tuple[str, object] | None:
     try:
         fields = json.loads(value.reveal())
     except (ValueError, RecursionError):
         return None
     host = fields.get("host") if isinstance(fields, dict) else None
-    return f"{host.strip().lower()}:{fields.get('port') or ''}" if isinstance(host, str) and host.strip() else None
+    return (host.strip().lower(), fields.get("port")) if isinstance(host, str) and host.strip() else None
 
 
 def _key(env: Env) -> bytes | None:

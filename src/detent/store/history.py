@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from detent.model.rotation import Rotation
-from detent.model.secret import CURRENT
 from detent.store import queries, rows
 from detent.store.statements import Statements
 
@@ -36,5 +35,5 @@ class SqlHistory:
         return int(self._tx.write(queries.FORGET_ROTATIONS, params).rowcount)
 
     def oldest_credential(self) -> datetime | None:
-        found = self._tx.run(queries.OLDEST_CREDENTIAL, {"label": CURRENT}).fetchone()[0]
-        return None if found is None else rows.moment(found)
+        found = self._tx.run(queries.OLDEST_CREDENTIAL, {}).fetchone()
+        return None if found is None else rows.moment(found[0])

@@ -130,6 +130,16 @@ class StaleVersion(NamedTuple):
     sealed: SealedValue
 
 
+class Targets(Protocol):
+    """Where values log in, for those that were stored before that was kept."""
+
+    def lacking(self, key: SecretKey, version: VersionId, limit: int) -> list[StaleVersion]:
+        """List values without a target that stand behind this version, of every account and region."""
+
+    def fill(self, key: SecretKey, version: VersionId, target: str) -> None:
+        """Keep a version's target; if it is the current one, of its secret's rotations that are not over, too."""
+
+
 class Keysets(Protocol):
     """Keysets that callers choose. Their key material is sealed by the root keyset."""
 
@@ -627,6 +637,10 @@ class Tx(Protocol):
     @property
     def checks(self) -> CheckTable:
         """Checks between the steps."""
+
+    @property
+    def targets(self) -> Targets:
+        """Values whose target is still to be kept."""
 
     def changed(self) -> list[Secret]:
         """Give every secret this unit of work has saved, or changed a version of, as it is now; then forget them."""

@@ -72,7 +72,10 @@ _SAVED = (
 )
 # SQLite: whatever is named after SET is taken out of its indexes and put in again, changed or not (3.40).
 SAVE_SECRET = f"UPDATE secrets SET {_SAVED}"
-SAVE_SECRET_MOVED = f"UPDATE secrets SET accessed_day = :accessed_day, deletion_at = :deletion_at, {_SAVED}"
+SAVE_SECRET_MOVED = (
+    "UPDATE secrets SET accessed_day = :accessed_day, deletion_at = :deletion_at, credential_at ="
+    f" (SELECT created_at FROM versions WHERE secret_key = :key AND id = :credential), {_SAVED}"
+)
 ERASE_SECRET = "DELETE FROM secrets WHERE key = :key RETURNING account, region"
 COUNT_SECRETS = "SELECT secrets FROM secret_counts WHERE account = :account AND region = :region"
 CHANGE_COUNT = (
@@ -174,12 +177,16 @@ ROTATIONS_ACTED = (  # told by ids and by ends: a rotation may be resumed after 
     " AND r.token IS NOT NULL AND r.step <> 'createSecret'"
     " AND (r.ended_at IS NULL OR r.id >= won.id OR r.ended_at >= won.ended_at)"
 )
-ROTATION_PAGE = (
-    f"SELECT {_SECRET}, {ROTATION_COLUMNS} FROM rotations r JOIN secrets s ON s.key = r.secret_key"
-    " WHERE s.account = :account AND s.region = :region AND (:key IS NULL OR s.key = :key) AND r.id < :before"
-    " AND CASE WHEN :state IS NULL THEN r.state <> 'planned' ELSE r.state = :state END"
-    " ORDER BY r.id DESC LIMIT :limit"
+_ROTATIONS_OF_ALL = (  # rotations first, for the newest are asked for: SQLite takes a CROSS JOIN as it stands
+    f"SELECT {_SECRET}, {ROTATION_COLUMNS} FROM rotations r CROSS JOIN secrets s"
+    " WHERE s.key = r.secret_key AND s.account = :account AND s.region = :region"
 )
+_IN_STATE = "CASE WHEN :state IS NULL THEN r.state <> 'planned' ELSE r.state = :state END"
+_NEWEST = "r.id < :before ORDER BY r.id DESC LIMIT :limit"
+_NEWEST_SORTED = "+r.id < :before ORDER BY +r.id DESC LIMIT :limit"  # few: found by another index
+ROTATION_PAGE = f"{_ROTATIONS_OF_ALL} AND {_IN_STATE} AND {_NEWEST}"
+ROTATION_PAGE_OF_SECRET = f"{_ROTATIONS_OF_ALL} AND r.secret_key = :key AND {_IN_STATE} AND {_NEWEST_SORTED}"
+ROTATIONS_UNDER_WAY = f"{_ROTATIONS_OF_ALL} AND r.state = 'in-progress' AND {_NEWEST_SORTED}"
 ROTATIONS_DUE = (
     f"SELECT {_SECRET}, {ROTATION_COLUMNS} FROM rotations r JOIN secrets s ON s.key = r.secret_key"
     " WHERE s.account = :account AND s.region = :region AND (:key IS NULL OR s.key = :key) AND r.id < :before"
@@ -383,9 +390,17 @@ _FORGETTABLE = (
 )
 FORGETTABLE = f"{_FORGETTABLE} LIMIT 1"
 FORGET_ROTATIONS = f"DELETE FROM rotations WHERE id IN ({_FORGETTABLE} LIMIT :limit)"
-OLDEST_CREDENTIAL = (
-    "SELECT min(v.created_at) FROM secrets s JOIN versions v ON v.secret_key = s.key AND v.id = s.labels ->> :label"
-    " WHERE s.deletion_at IS NULL AND s.primary_link IS NULL AND s.rotation ->> 'enabled'"
+OLDEST_CREDENTIAL = "SELECT credential_at FROM secrets WHERE credential_at IS NOT NULL ORDER BY credential_at LIMIT 1"
+
+LACKING_TARGETS = (
+    "SELECT v.secret_key, s.arn, v.id, v.ciphertext, v.keyset_id FROM versions v JOIN secrets s ON s.key = v.secret_key"
+    " WHERE (v.secret_key, v.id) > (:key, :version) AND v.target IS NULL AND v.ciphertext IS NOT NULL"
+    " ORDER BY v.secret_key, v.id LIMIT :limit"
+)
+FILL_TARGET = "UPDATE versions SET target = :target WHERE secret_key = :key AND id = :version"
+FILL_ROTATIONS_TARGET = (
+    "UPDATE rotations SET target = :target WHERE secret_key = :key AND target IS NULL AND ended_at IS NULL"
+    " AND :version = (SELECT s.labels ->> :label FROM secrets s WHERE s.key = :key)"
 )
 
 CHECKS_OF_SECRET = "SELECT checks FROM checks WHERE secret_key = :key"

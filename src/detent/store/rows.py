@@ -16,7 +16,7 @@ from detent.model.policy import Principal, Session, StepGrant
 from detent.model.replication import PrimaryLink, Replica
 from detent.model.rotation import Attempt, Purpose, Rotation, State, Step
 from detent.model.schedule import Window
-from detent.model.secret import RotationSettings, Secret, Version, VersionId
+from detent.model.secret import CURRENT, RotationSettings, Secret, Version, VersionId
 from detent.model.value import SealedValue
 from detent.store.protocol import AccessKey, FunctionLog, KeyUse, StaleFunctionPart
 
@@ -107,7 +107,14 @@ def secret_params(secret: Secret) -> Params:
         "replicas": _json(secret.replicas or None),
         "primary_link": _json(secret.primary),
         "revision": secret.revision,
+        "credential": credential(secret),
     }
+
+
+def credential(secret: Secret) -> VersionId | None:
+    """Give the version whose age counts: the current one of a secret that rotates here."""
+    counts = secret.rotates and secret.deletion is None and secret.primary is None
+    return secret.labels.get(CURRENT) if counts else None
 
 
 def version(row: Row) -> Version:

@@ -24,6 +24,7 @@ from detent.store.keysets import SqlKeysets
 from detent.store.policies import SqlPolicies
 from detent.store.protocol import Page
 from detent.store.steady import Steady, Tick
+from detent.store.targets import SqlTargets
 from detent.store.webhooks import SqlWebhooks
 
 
@@ -71,6 +72,7 @@ class SqlTx:
         self.webhooks = SqlWebhooks(self)
         self.history = SqlHistory(self)
         self.checks = SqlChecks(self)
+        self.targets = SqlTargets(self)
 
     def run(self, sql: str, params: Mapping[str, Any]) -> Result:
         """Run a statement."""
@@ -143,6 +145,11 @@ class SqlTx:
         self.write(queries.ADVANCE_FACT, {"name": name, "value": value})
 
 
+def _moving(secret: Secret) -> tuple[object, ...]:
+    """Give what a secret stands by in indexes, and that changes seldom."""
+    return secret.accessed, secret.deletion, rows.credential(secret)
+
+
 class SqlSecrets:
     """`protocol.Secrets` in SQL."""
 
@@ -175,7 +182,7 @@ class SqlSecrets:
 
     def save(self, secret: Secret) -> Secret:
         before = self.found.pop(secret.key, None) or self.keyed(secret.key)
-        stays = before is not None and (before.accessed, before.deletion) == (secret.accessed, secret.deletion)
+        stays = before is not None and _moving(before) == _moving(secret)
         sql = queries.SAVE_SECRET if stays else queries.SAVE_SECRET_MOVED
         if self._tx.write(sql, rows.secret_params(secret)).rowcount != 1:
             raise StaleRevision(secret.arn)
@@ -232,6 +239,15 @@ class SqlSecrets:
         self._tx.write(queries.TOUCH_VERSION, params)
 
 
+def _page(key: SecretKey | None, state: State | None, due: datetime | None) -> str:
+    """Give the statement that lists rotations: each kind of question has an index of its own."""
+    if due is not None:
+        return queries.ROTATIONS_DUE
+    if key is not None:
+        return queries.ROTATION_PAGE_OF_SECRET
+    return queries.ROTATIONS_UNDER_WAY if state is State.IN_PROGRESS else queries.ROTATION_PAGE
+
+
 class SqlRotations:
     """`protocol.Rotations` in SQL."""
 
@@ -277,9 +293,9 @@ class SqlRotations:
             "before": before or sys.maxsize,
             "limit": limit,
         }
-        chosen = {"state": state} if due is None else {"until": rows.to_micros(due)}
-        sql = queries.ROTATION_PAGE if due is None else queries.ROTATIONS_DUE
-        found = self._tx.run(sql, {**params, **chosen}).fetchall()
+        found = self._tx.run(
+            _page(key, state, due), {**params, "state": state, "until": rows.to_micros(due)}
+        ).fetchall()
         return [(rows.secret(row[:_SECRET_COLUMNS]), rows.rotation(row[_SECRET_COLUMNS:])) for row in found]
 
     def replan(self, key: SecretKey, rotation: Rotation | None) -> None:
