@@ -77,7 +77,8 @@ class SshTarget(Target):
             command, owner, *paths = shlex.split(statement)
             assert (command, owner) == ("chown", f"{user}:")
             for path in paths:
-                os.chown(f"{self.folder}{path}", self.uid(user), self.uid(user))
+                at_home = path.replace(f"~{user}", f"{self.folder}/home/{user}")
+                os.chown(at_home, self.uid(user), self.uid(user))
 
     def keys_of(self, user: str) -> set[str]:
         said = subprocess.run(["ssh-keygen", "-lf", self.file(user)], capture_output=True, text=True, check=True)
