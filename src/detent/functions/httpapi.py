@@ -15,12 +15,11 @@ from typing import Any, Final
 
 from detent.functions.engines import Login, Remaining, time_limit
 from detent.functions.errors import EngineUnavailable
-from detent.functions.network import NO_ANSWER, OR_PLAINTEXT, PLAIN, Place, network_reason, secured
+from detent.functions.network import NO_ANSWER, NO_PLAINTEXT_THERE, OR_PLAINTEXT, PLAIN, Place, network_reason, secured
 
 _LARGEST: Final = 10_000_000  # bytes of an answer
 _PIECE: Final = 1 << 16
 _LOST: Final = "the connection was lost"
-_PLAIN_TO_TLS: Final = 'that port gives no answer in plaintext: if it speaks TLS, say "ssl": true in the secret'
 _JSON: Final = {"Content-Type": "application/json"}
 
 
@@ -121,7 +120,7 @@ class HttpApi:
             return f"{_LOST} ({NO_ANSWER})" if isinstance(error, TimeoutError) else _LOST
         if isinstance(error, TimeoutError):
             return NO_ANSWER
-        return _PLAIN_TO_TLS if self.mode == PLAIN else f"{_LOST}: check that HTTP is spoken on that port"
+        return NO_PLAINTEXT_THERE if self.mode == PLAIN else f"{_LOST}: check that HTTP is spoken on that port"
 
 
 def completed(headers: Mapping[str, str | bytes], usual: Mapping[str, str]) -> Mapping[str, str | bytes]:

@@ -31,6 +31,7 @@ NOT_ACCEPTED: Final = (
 TLS_FAILED: Final = "TLS failed: check the server's TLS settings" + OR_PLAINTEXT
 NO_TLS_THERE: Final = "that port offers no TLS: name the TLS port in the secret" + OR_PLAINTEXT
 TLS_IS_OFF: Final = "the server offers no TLS: turn it on there" + OR_PLAINTEXT  # where it is told before TLS begins
+NO_PLAINTEXT_THERE: Final = 'that port gives no answer in plaintext: if it speaks TLS, say "ssl": true in the secret'
 _BY_NUMBER: Final = {
     ECONNREFUSED: "unreachable: nothing listens on that port",
     EHOSTUNREACH: "unreachable: no route to the host",

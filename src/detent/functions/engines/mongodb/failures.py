@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused
-from detent.functions.network import NO_ANSWER
+from detent.functions.network import NO_ANSWER, NO_PLAINTEXT_THERE, PLAIN
 
 _NOT_WRITABLE: Final = frozenset({10107, 13435})
 _BAD_VALUE: Final = 2
@@ -77,6 +77,6 @@ def _of_the_driver(error: Exception, mode: str) -> str:
         return NO_ANSWER
     if code_of(error) is not None:
         return f"not usable; the server said: {said(error)} (code {code_of(error)})"
-    if mode == "disable":
-        return 'the server closed the connection in plaintext: if it speaks TLS only, say "ssl": true in the secret'
+    if mode == PLAIN:
+        return NO_PLAINTEXT_THERE
     return "the connection was lost before the login: what answers there may be no MongoDB"

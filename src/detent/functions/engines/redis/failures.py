@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from detent.functions.errors import EngineUnavailable, LoginRejected
-from detent.functions.network import NO_ANSWER, NO_TLS_THERE, PLAIN, network_reason
+from detent.functions.network import NO_ANSWER, NO_PLAINTEXT_THERE, NO_TLS_THERE, PLAIN, network_reason
 
 if TYPE_CHECKING:
     import redis
@@ -24,7 +24,6 @@ _UNUSABLE: Final = {
     "value is not an integer": 'the database does not exist: correct "dbname" in the secret',
     "'select'": 'the user may not choose a database: take "dbname" out of the secret, or ACL SETUSER … +select',
 }
-_PLAIN_TO_TLS: Final = 'that port gives no answer in plaintext: if it speaks TLS, say "ssl": true in the secret'
 _HASH: Final = re.compile(r"[0-9a-f]{64}")  # the server quotes the rule that it refuses
 
 
@@ -56,7 +55,7 @@ def lost(error: Exception, place: str, mode: str, *, fresh: bool) -> LoginReject
         return EngineUnavailable(f"the connection was lost ({place}: {NO_ANSWER})", mode)
     known = _known(error)
     if known is None and fresh and mode == PLAIN:
-        return EngineUnavailable(_PLAIN_TO_TLS, mode)
+        return EngineUnavailable(NO_PLAINTEXT_THERE, mode)
     return EngineUnavailable(known or f"the connection was lost ({place}: {error})", mode)
 
 
