@@ -53,7 +53,7 @@ def drivers(folder: Path, *left_out: str) -> dict[str, str]:
 
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]  # this machine's, in Lambda's words
 _OF_ENGINE = {
-    "postgres": ("psycopg", "psycopg-binary", "typing-extensions"),
+    "postgres": ("psycopg", "psycopg-binary", "typing-extensions", "scramp", "asn1crypto"),
     "mariadb": ("PyMySQL",),
     "redis": ("redis",),
 }

@@ -86,6 +86,9 @@ class EtcdServer:
         """Ask as root."""
         self._token = self._token or self.token(*_ROOT)
         status, told = self.asked(path, self._token, **members)
+        if "invalid auth token" in str(told):  # it ends by itself when it was not used for some minutes
+            self._token = self.token(*_ROOT)
+            status, told = self.asked(path, self._token, **members)
         assert status == 200, (path, told)
         return told
 

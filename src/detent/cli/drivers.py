@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, distributions, requires, ve
 from typing import Final
 
 from detent.cli.failure import CommandFailed
-from detent.functions.engines import engine_named
+from detent.functions.engines import engine_named, known_engines
 
 _OURS: Final = "detent"
 _OF_EXTRA: Final = re.compile(r"(?P<requirement>[^;]+);.*\bextra == ['\"](?P<extra>[^'\"]+)['\"]\)?")
@@ -22,6 +22,8 @@ def drivers_of(engine: str) -> list[str]:
 
     What was not tried here is not packed: it would be of a version that nobody chose.
     """
+    if engine not in known_engines():  # a service of one's own, or none at all: requirements.txt says what it needs
+        return []
     extra = engine_named(engine).FACTS.extra or engine.replace("_", "-")
     found = list(_of_extra(extra))
     for requirement in found:
