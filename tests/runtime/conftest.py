@@ -17,14 +17,6 @@ from servers.missing import apt_install, report_missing
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 
-@pytest.fixture(autouse=True)
-def usual_mask() -> Iterator[None]:
-    """Let others read what a test makes, as who builds a layer does; commands that ran in this process forbid it."""
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
-
-
 @pytest.fixture(scope="session")
 def bubblewrap() -> None:
     if shutil.which("bwrap") is None and not apt_install("bubblewrap"):

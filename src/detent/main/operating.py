@@ -90,7 +90,7 @@ def operating(settings: Settings, account: str | None = None) -> Iterator[Operat
 
     Raises CannotOperate, also when the folder fails in the middle of the work.
     """
-    os.umask(0o077)
+    before = os.umask(0o077)
     try:
         keyset, own = Folder(settings.data).reopen()
         house = House(replace(settings, account_id=own), keyset)
@@ -105,3 +105,5 @@ def operating(settings: Settings, account: str | None = None) -> Iterator[Operat
         raise CannotOperate(
             f"cannot work on the data folder {settings.data}: {where}{error.strerror or error}"
         ) from None
+    finally:
+        os.umask(before)

@@ -223,7 +223,8 @@ class Runner:
             tx.access_keys.drop_sessions(secret.arn, now)
             self.audit.event("RotationRolledBack", secret, rotation.token, now)
             return None
-        return self._succeed(tx, secret, rotation.succeeded(now))
+        # its last call was made in this transaction, a moment after the function returned: no rotation ends before that
+        return self._succeed(tx, secret, rotation.succeeded(max(now, secret.changed)))
 
     def _succeed(self, tx: Tx, secret: Secret, rotation: Rotation) -> tuple[Rotation, Secret]:
         ended = rotation.ended
