@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 import detent
+from bench.floors import alter_role
 from bench.servers import Detent
 from detent.cli.throwaway import ThrowawayPostgres
 
@@ -47,7 +48,10 @@ def main() -> bool:
 
 
 class BareWork:
-    """The work that no rotation can do without: log in, change the password, log in with it, one statement."""
+    """The work that no rotation can do without: log in, change the password, log in with it, one statement.
+
+    The password is hashed by the client, as psql's own command for it does: sent in clear it would stand in logs.
+    """
 
     def __init__(self, postgres: ThrowawayPostgres, name: str = "bare") -> None:
         """Make a role of its own."""
@@ -58,8 +62,7 @@ class BareWork:
         new = secrets.token_urlsafe(24)
         began = time.perf_counter()
         with psycopg.connect(**self._login, autocommit=True) as connection:
-            statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
-            connection.execute(statement.format(sql.Identifier(self._login["user"]), sql.Literal(new)))
+            alter_role(connection, "ALTER ROLE {} PASSWORD {}", self._login["user"], new)
         self._login["password"] = new
         with psycopg.connect(**self._login, autocommit=True) as connection:
             connection.execute("SELECT 1")

@@ -10,8 +10,8 @@ from detent.functions import contract
 from detent.functions.builtin import BUILTIN
 from detent.functions.contract import RotationFunction, StepFailed
 from detent.functions.engines import engine_named
+from detent.functions.testing import SecretsSimulator
 from functions.fuse import CALLS, Fuse, FusedEngine, Killed
-from functions.simulator import SecretsSimulator
 from functions.stories import STEPS, event, rotate
 from servers.table import ROWS
 from servers.target import Target

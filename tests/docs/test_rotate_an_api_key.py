@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cli.command import detent, success
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import rotate
 from servers.canary import Canary
 from servers.certificates import Certificates

@@ -7,7 +7,7 @@ import pytest
 
 from detent.functions.builtin import BUILTIN
 from detent.functions.contract import StepFailed
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import event, rotate
 from servers.iam import IamTarget
 

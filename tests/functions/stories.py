@@ -7,7 +7,7 @@ import psycopg
 
 from detent.functions.builtin import BUILTIN
 from detent.functions.contract import RotationFunction, SecretClient
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from servers.postgres import PostgresTarget
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")

@@ -10,7 +10,7 @@ from detent.functions.builtin import BUILTIN
 from detent.functions.engines import active_directory
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, PasswordRefused, StepFailed
 from detent.functions.passwords import Password
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import STEPS, rotate, run
 from servers.active_directory import ActiveDirectoryTarget, entry, short
 from servers.certificates import Certificates

@@ -12,7 +12,7 @@ from detent.functions.engines import Login, engine_named, postgres
 from detent.functions.errors import EngineUnavailable
 from detent.functions.passwords import Password
 from detent.functions.strategies import SingleUser
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import run
 
 

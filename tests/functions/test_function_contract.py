@@ -10,7 +10,7 @@ import pytest
 from detent.functions.abilities import Session
 from detent.functions.contract import RotationFunction, StepFailed
 from detent.functions.strategies import Turn
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import STEPS, event, run
 
 VALUE = {"engine": "postgres", "host": "db.test", "username": "app", "password": "canary-old", "note": "canary-note"}

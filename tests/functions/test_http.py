@@ -14,8 +14,8 @@ from detent.functions.builtin import BUILTIN
 from detent.functions.contract import StepFailed
 from detent.functions.engines import http as engine
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, NoRoom
+from detent.functions.testing import SecretsSimulator
 from detent.functions.values import login_of
-from functions.simulator import SecretsSimulator
 from functions.stories import event, rotate
 from servers.forge import ForgeTarget
 from servers.target import Target

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from detent.functions.contract import StepFailed
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import FUNCTION, STEPS, event, logs_in, new_user
 from servers.postgres import PostgresTarget
 

@@ -13,7 +13,7 @@ from detent.functions.engines import ldap
 from detent.functions.engines.ldap.hashes import is_of, stored_form
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, StepFailed
 from detent.functions.passwords import Password
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import STEPS, rotate, run
 from servers.canned_port import answering
 from servers.certificates import Certificates

@@ -11,7 +11,7 @@ from detent.functions.builtin import BUILTIN
 from detent.functions.engines import ldap
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, NoRoom, PasswordRefused, StepFailed
 from detent.functions.passwords import Password
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import rotate
 from servers.ldap import LdapTarget
 from servers.ldap_server import POLICED, POLICY

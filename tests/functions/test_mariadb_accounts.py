@@ -11,7 +11,7 @@ from detent.functions.engines.mariadb import MariadbSession
 from detent.functions.engines.mariadb.accounts import account_of
 from detent.functions.errors import ChangeRefused, EngineUnavailable
 from detent.functions.passwords import Password
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import rotate
 from servers.mariadb import MariadbTarget
 from servers.target import OLD

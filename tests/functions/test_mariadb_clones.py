@@ -14,7 +14,7 @@ from detent.functions.engines.mariadb import MariadbSession
 from detent.functions.engines.mariadb.grants import grants_of
 from detent.functions.errors import ChangeRefused, EngineUnavailable
 from detent.functions.passwords import Password
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import STEPS, event, rotate
 from servers.mariadb import MariadbTarget
 from servers.target import OLD

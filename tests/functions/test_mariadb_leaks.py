@@ -1,7 +1,7 @@
 """What MariaDB writes down of a rotation: hashes at most, in no file a password."""
 
 from detent.functions.builtin import BUILTIN
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import rotate
 from servers.mariadb import MariadbTarget
 from servers.target import OLD

@@ -11,7 +11,7 @@ from detent.functions.engines import engine_named
 from detent.functions.engines.mariadb import MariadbSession
 from detent.functions.errors import ChangeRefused, PasswordRefused, ProbeFailed
 from detent.functions.passwords import Password
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import rotate
 from servers.mariadb import MariadbTarget
 from servers.mariadb_server import MariadbServer

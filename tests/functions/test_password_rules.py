@@ -6,7 +6,7 @@ import pytest
 from detent.functions.contract import RotationFunction, StepFailed
 from detent.functions.passwords import Password, PasswordRules
 from detent.functions.strategies import SingleUser
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import event
 
 VALUE = {"engine": "postgres", "host": "db.test", "username": "app", "password": "canary-old", "kept": {"a": 1}}

@@ -10,8 +10,8 @@ from detent.functions.builtin import BUILTIN
 from detent.functions.contract import StepFailed
 from detent.functions.errors import PasswordRefused
 from detent.functions.passwords import DEFAULT_RULES, Password, PasswordPolicy
+from detent.functions.testing import SecretsSimulator
 from detent.functions.values import Probe, probes_of
-from functions.simulator import SecretsSimulator
 from functions.stories import STEPS, event, rotate
 from servers.postgres import PostgresTarget
 

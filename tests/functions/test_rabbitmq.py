@@ -19,8 +19,8 @@ from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejec
 from detent.functions.httpapi import HttpApi
 from detent.functions.network import located
 from detent.functions.passwords import Password
+from detent.functions.testing import SecretsSimulator
 from detent.functions.values import login_of
-from functions.simulator import SecretsSimulator
 from functions.stories import STEPS, event
 from servers.amqp import AmqpConnection
 from servers.canned import canned_api

@@ -15,8 +15,8 @@ from detent.functions.engines import redis as engine
 from detent.functions.engines.redis.session import RedisSession
 from detent.functions.errors import ChangeRefused, EngineUnavailable
 from detent.functions.passwords import Password
+from detent.functions.testing import SecretsSimulator
 from functions.fuse import Fuse, Killed
-from functions.simulator import SecretsSimulator
 from functions.stories import STEPS, rotate, run
 from servers.redis import RedisTarget, ThrowawayRedis, add_replica, free_port, require_redis, until
 from servers.target import OLD

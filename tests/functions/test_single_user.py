@@ -10,7 +10,7 @@ from detent.functions.contract import StepFailed
 from detent.functions.engines.postgres import PostgresSession
 from detent.functions.errors import ChangeRefused
 from detent.functions.passwords import Password
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import STEPS, logs_in, new_user, rotate, run
 from servers.postgres import PostgresTarget
 

@@ -19,8 +19,8 @@ from detent.functions.contract import StepFailed
 from detent.functions.engines import ssh as engine
 from detent.functions.engines.ssh.files import AuthorizedKeys
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected
+from detent.functions.testing import SecretsSimulator
 from detent.functions.values import login_of
-from functions.simulator import SecretsSimulator
 from functions.stories import event, rotate
 from servers.certificates import Certificates
 from servers.ssh import SshTarget, fingerprint, new_pair, start_sshd

@@ -9,7 +9,7 @@ from detent.functions.contract import StepFailed
 from detent.functions.engines import engine_named
 from detent.functions.errors import UnusableValue
 from detent.functions.staged import parsed_value
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import run
 
 GOOD = {"engine": "postgres", "host": "db.test", "username": "app", "password": "canary-password"}

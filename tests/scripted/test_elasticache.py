@@ -10,7 +10,7 @@ from detent.functions.builtin import BUILTIN
 from detent.functions.engines import elasticache
 from detent.functions.errors import ChangeRefused, EngineUnavailable, LoginRejected, NoRoom, PasswordRefused, StepFailed
 from detent.functions.passwords import Password
-from functions.simulator import SecretsSimulator
+from detent.functions.testing import SecretsSimulator
 from functions.stories import STEPS, event
 from scripted.elasticache import ElasticacheTarget, refused
 from servers.target import OLD

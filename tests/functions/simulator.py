@@ -1,3 +1,0 @@
-from detent.functions.testing import SecretsSimulator, SimulatedSecret
-
-__all__ = ["SecretsSimulator", "SimulatedSecret"]
