@@ -15,6 +15,11 @@ from servers.missing import apt_install, report_missing
 from servers.samba_server import BASE, DOMAIN, PROGRAM, SambaServer
 from servers.target import Target
 
+# what Debian only recommends to samba is needed by a domain controller
+PACKAGES = (
+    *("samba", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules"),
+    *("winbind", "python3-markdown", "attr"),
+)
 _FORBIDDEN = set('"/\\[]:;|=,+*?<>')  # in a sAMAccountName
 NORMAL = "512"  # userAccountControl: an account that may log in
 
@@ -106,9 +111,9 @@ def written(password: str) -> bytes:
 
 def start_active_directory(stack: contextlib.ExitStack, certificates: Certificates) -> ActiveDirectoryTarget:
     if not Path(PROGRAM).exists():
-        apt_install("samba", "samba-ad-provision", "winbind")
+        apt_install(*PACKAGES)
     if not Path(PROGRAM).exists() or os.geteuid() != 0:
-        report_missing("Samba's domain controller", "apt-get install samba samba-ad-provision winbind, and be root")
+        report_missing("Samba's domain controller", f"apt-get install {' '.join(PACKAGES)}, and be root")
     server = stack.enter_context(SambaServer(certificates))
     server.command("domain", "passwordsettings", "set", "--complexity=off", "--min-pwd-length=0", "--min-pwd-age=0")
     server.command("domain", "passwordsettings", "set", "--history-length=0", "--account-lockout-threshold=0")
