@@ -90,7 +90,7 @@ def operating(settings: Settings, account: str | None = None) -> Iterator[Operat
 
     Raises CannotOperate, also when the folder fails in the middle of the work.
     """
-    before = os.umask(0o077)
+    os.umask(0o077)  # for good: what a command makes later is nobody else's either
     try:
         keyset, own = Folder(settings.data).reopen()
         house = House(replace(settings, account_id=own), keyset)
@@ -105,5 +105,3 @@ def operating(settings: Settings, account: str | None = None) -> Iterator[Operat
         raise CannotOperate(
             f"cannot work on the data folder {settings.data}: {where}{error.strerror or error}"
         ) from None
-    finally:
-        os.umask(before)
