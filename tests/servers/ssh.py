@@ -209,12 +209,18 @@ def _started(folder: Path, port: int, more: tuple[str, ...]) -> "subprocess.Pope
         )
 
 
+def _is_installed() -> bool:
+    """While another worker installs it, its programs are there before its user, without whom it lets nobody in."""
+    has_user = any(line.startswith("sshd:") for line in Path("/etc/passwd").read_text().splitlines())
+    return has_user and all(shutil.which(program, path="/usr/sbin:/usr/bin") for program in ("sshd", "ssh"))
+
+
 def require_sshd() -> None:
     if os.geteuid() != 0:
         report_missing("An sshd that lets other users in", "run the tests as root")
-    if not (shutil.which("sshd", path="/usr/sbin") and shutil.which("ssh")):
+    if not _is_installed():
         apt_install("openssh-server", "openssh-client")
-    if not (shutil.which("sshd", path="/usr/sbin") and shutil.which("ssh")):
+    if not _is_installed():
         report_missing("OpenSSH", "apt-get install openssh-server openssh-client")
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
         report_missing("A mount namespace for sshd", "run the tests where unshare --mount is allowed")
