@@ -14,7 +14,9 @@ import pytest
 from cli.command import detent, refusal, success, surroundings
 from detent.cli import starters
 from detent.cli.failure import CommandFailed
+from detent.cli.stand_in import StandIn
 from detent.functions.builtin import BUILTIN
+from detent.functions.own import EngineUnavailable, Login, Password, Refused, Service
 from servers.canary import Canary
 from servers.detent import RunningDetent
 from servers.iam import IamTarget
@@ -136,6 +138,39 @@ def test_a_key_is_issued_and_revoked(shared_detent: RunningDetent, iam: IamTarge
     keys = iam.iam.list_access_keys(UserName=one.value["username"])["AccessKeyMetadata"]
     assert [key["AccessKeyId"] for key in keys] == [one.value["aws_access_key_id"]]
     assert one.untouched()
+
+
+class HalfMade(Service):
+    """A service that makes a user, and whose answer is lost."""
+
+    name = "half-made"
+
+    def __init__(self) -> None:
+        self.users = {"app": "canary-app"}
+
+    def log_in(self, login: Login) -> None:
+        if self.users.get(login.username) != login.password.reveal():
+            raise Refused
+
+    def make_user(self, admin: Login, like: str, user: str, password: Password) -> None:
+        assert (admin.username, like) == ("app", "app")
+        self.users[user] = password.reveal()
+        raise EngineUnavailable("the answer was lost")
+
+    def drop_user(self, admin: Login, user: str) -> None:
+        assert admin.username == "app"
+        self.users.pop(user, None)
+
+
+def test_a_user_that_was_made_though_the_answer_was_lost_is_removed() -> None:
+    service = HalfMade()
+    value = {"engine": "half-made", "host": "127.0.0.1", "username": "app", "password": "canary-app"}
+    with (
+        pytest.raises(CommandFailed, match="cannot make a throw-away user: the answer was lost"),
+        StandIn(service, value, None),
+    ):
+        raise AssertionError("nothing can be rehearsed")
+    assert list(service.users) == ["app"]
 
 
 # Functions of one's own

@@ -3,7 +3,7 @@
 import secrets as randomness
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final, Self
 
@@ -39,7 +39,7 @@ class StandIn:
         if self._key_id is not None:
             self.told = "A key is issued, and revoked afterwards."
         else:
-            self._make()
+            self._make_or_clear()
             self.told = f"The user {self.value['username']!r} stands in for it."
         return self
 
@@ -63,6 +63,15 @@ class StandIn:
                 return True
         except CommandFailed:
             return False
+
+    def _make_or_clear(self) -> None:
+        """Make the user; what is left of one where that fails is removed, if it can be."""
+        try:
+            self._make()
+        except BaseException:
+            with suppress(CommandFailed):
+                self._throw_away()
+            raise
 
     def _make(self) -> None:
         name, password = f"detent_try_{randomness.token_hex(4)}", randomness.token_urlsafe(24)
